@@ -1,0 +1,31 @@
+"""pyro_activeinf: active inference for models that are Pyro programs."""
+
+from . import agents, compile, envs, filters, models, ops, planning, plots, records
+from .agents import Agent
+from .export import to_arviz
+from .models import GenerativeModel
+from .records import Belief, ExpectedFreeEnergyTerms, FreeEnergyTerms, PolicyPosterior, Trajectory
+from .rollout import rollout
+
+envs.register()
+
+__all__ = [
+    "Agent",
+    "Belief",
+    "ExpectedFreeEnergyTerms",
+    "FreeEnergyTerms",
+    "GenerativeModel",
+    "PolicyPosterior",
+    "Trajectory",
+    "agents",
+    "compile",
+    "envs",
+    "filters",
+    "models",
+    "ops",
+    "planning",
+    "plots",
+    "records",
+    "rollout",
+    "to_arviz",
+]

@@ -1,0 +1,68 @@
+"""Argument checks whose errors name the argument, what was expected, what was got, the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+
+def complain(argument: str, expected: str, got: object, way_out: str = "") -> str:
+    """Word an error: argument, expected, got, way out.
+
+    Example:
+        >>> complain("horizon", "a positive integer", 0, "Plan at least one step ahead.")
+        '`horizon`: expected a positive integer, got 0. Plan at least one step ahead.'
+    """
+    return f"`{argument}`: expected {expected}, got {got}.{' ' + way_out if way_out else ''}"
+
+
+def positive_int(argument: str, value: int) -> int:
+    """Return ``value`` when it is an integer of at least one, else raise ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(complain(argument, "an integer of at least 1", repr(value)))
+    return value
+
+
+def nonnegative(argument: str, value: float) -> float:
+    """Return ``value`` when it is a number >= 0 (infinity included), else raise ``ValueError``."""
+    if not isinstance(value, int | float) or not value >= 0:
+        raise ValueError(complain(argument, "a number >= 0", repr(value)))
+    return float(value)
+
+
+def known_names(argument: str, got: Iterable[str], known: Sequence[str]) -> None:
+    """Raise ``ValueError`` naming those of ``got`` that are not in ``known``."""
+    unknown = [name for name in got if name not in known]
+    if unknown:
+        raise ValueError(complain(argument, f"names among {list(known)}", unknown))
+
+
+def whole_numbers(argument: str, value: object) -> Tensor:
+    """Return ``value`` as a tensor of int64, or raise where it holds fractions or no numbers."""
+    tensor = torch.as_tensor(value)
+    if tensor.is_floating_point() and not bool((tensor == tensor.round()).all()):
+        raise ValueError(complain(argument, "whole numbers", tensor.tolist()))
+    return tensor.long()
+
+
+def in_range(argument: str, index: Tensor, size: int) -> Tensor:
+    """Return ``index`` when all of it lies in ``0 .. size - 1``, else raise ``ValueError``."""
+    if index.numel() and (int(index.min()) < 0 or int(index.max()) >= size):
+        raise ValueError(complain(argument, f"integers from 0 to {size - 1}", index.tolist()))
+    return index
+
+
+def readable_bytes(count: float) -> str:
+    """Write a number of bytes with a unit.
+
+    Example:
+        >>> readable_bytes(3 * 2**30)
+        '3.0 GiB'
+    """
+    for unit in ("B", "KiB", "MiB", "GiB", "TiB"):
+        if count < 1024:
+            return f"{count:.1f} {unit}"
+        count /= 1024
+    return f"{count:.1f} PiB"

@@ -1,0 +1,22 @@
+"""Programs to tables: run a discrete program once, read its sparse factor graph off the shapes."""
+
+from .cache import Compiled, fingerprint
+from .enumerate import ProgramError
+from .program import Programs, compile_habit, compile_preferences, compile_program, control_sizes
+from .tables import Role, Site, Table, Tables, Variable
+
+__all__ = [
+    "Compiled",
+    "ProgramError",
+    "Programs",
+    "Role",
+    "Site",
+    "Table",
+    "Tables",
+    "Variable",
+    "compile_habit",
+    "compile_preferences",
+    "compile_program",
+    "control_sizes",
+    "fingerprint",
+]

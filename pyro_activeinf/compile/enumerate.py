@@ -1,0 +1,223 @@
+"""Run a program once with every discrete site enumerated on a dim of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from pyro.poutine.messenger import Messenger
+from torch import Tensor
+
+from .. import ops
+from .._checks import complain
+from .tables import Role, Site, Table, Variable
+
+
+_HANDLERS = threading.RLock()  # Pyro's stack of handlers is one for all threads
+
+
+class ProgramError(ValueError):
+    """A program that cannot be compiled; the text names the program, the site and the way out."""
+
+
+class Enumerator(Messenger):
+    """Replaces sampling by enumeration: the i-th variable's support lies on dim ``-1 - i``.
+
+    Args:
+        program: the program's name, for errors.
+        upstream: variables that already have a dim, from the right, with their sizes.
+        role: the role of the variables that this program samples.
+        known: supports that are fixed beforehand (those of ``initial``, for ``transition``).
+    """
+
+    def __init__(
+        self,
+        program: str,
+        upstream: Sequence[tuple[Variable, int]],
+        role: Role,
+        known: Mapping[str, Site] | None = None,
+        normalized: bool = True,
+    ) -> None:
+        super().__init__()
+        self.program, self.role, self.known = program, role, known
+        self.dims = list(upstream)
+        self.normalized = normalized
+        self.sites: dict[str, Site] = {}
+        self.tables: list[Table] = []
+
+    def _pyro_sample(self, msg: Any) -> None:
+        msg["stop"] = True  # the enumeration stays out of any trace around it
+        if msg["is_observed"]:
+            return self._reject_observed(msg)
+        site = self._site(msg["name"], msg["fn"], msg["cond_indep_stack"])
+        self.sites[site.name] = site
+        variable = Variable(self.role, site.name)
+        self.dims.append((variable, site.size))
+        dim = len(self.dims)
+        value = site.support.reshape(site.size, *[1] * (dim - 1), *site.support.shape[1:])
+        self.tables.append(self._table(variable, site, msg["fn"], value, dim))
+        msg["value"], msg["done"] = value, True
+        return None
+
+    def _reject_observed(self, msg: Any) -> None:
+        if not msg["infer"].get("_deterministic"):
+            raise ProgramError(
+                complain(
+                    f"site '{msg['name']}' of `{self.program}`",
+                    "a site without obs=",
+                    "an observed one",
+                    "Sample it; observations are handed to the filter or to model(observations).",
+                )
+            )
+
+    def _site(self, name: str, fn: Any, plates: Sequence[Any]) -> Site:
+        where = f"site '{name}' of `{self.program}`"
+        if name in self.sites:
+            raise ProgramError(complain(where, "a name used once", "a second sample statement"))
+        if plates:
+            raise ProgramError(
+                complain(
+                    where,
+                    "a site outside of any plate",
+                    f"plate '{plates[0].name}'",
+                    "Write one site per variable; batch dims are added by the library.",
+                )
+            )
+        if self.known is not None:
+            return self._known_site(self.known, name, where)
+        return Site(name, finite_support(fn, where))
+
+    @staticmethod
+    def _known_site(known: Mapping[str, Site], name: str, where: str) -> Site:
+        if name not in known:
+            raise ProgramError(complain(where, f"one of the sites {list(known)}", f"'{name}'"))
+        return known[name]
+
+    def _table(self, variable: Variable, site: Site, fn: Any, value: Tensor, dim: int) -> Table:
+        where = f"site '{site.name}' of `{self.program}`"
+        log_probs = site_log_probs(fn, value, site.size, dim, where)
+        sizes = [size for _, size in self.dims]
+        for j, size in enumerate(reversed(log_probs.shape)):
+            if size != 1 and (j >= len(sizes) or size != sizes[j]):
+                known = {v.name: s for v, s in self.dims[:-1]}
+                raise misaligned(where, fn, f"one dim for each of {known}")
+        parents = [j for j in range(dim - 1) if j < log_probs.dim() and log_probs.shape[-1 - j] > 1]
+        table = _squeeze(log_probs, [*parents, dim - 1], site.size)
+        if self.normalized:
+            check_normalized(table, where)
+        return Table(variable, tuple(self.dims[j][0] for j in parents), table)
+
+
+def _squeeze(log_probs: Tensor, keep: Sequence[int], size: int) -> Tensor:
+    """Keep the dims ``-1 - j`` for j in ``keep``, in that order; the last one is the site's own."""
+    padded = log_probs.reshape(*[1] * (keep[-1] + 1 - log_probs.dim()), *log_probs.shape)
+    order = [padded.dim() - 1 - j for j in keep]
+    rest = [d for d in range(padded.dim()) if d not in order]
+    return padded.permute(*rest, *order).reshape([*(padded.shape[d] for d in order[:-1]), size])
+
+
+def check_normalized(log_probs: Tensor, where: str) -> None:
+    """Raise ``ProgramError`` unless the last dim sums to one wherever the parents stand."""
+    total = log_probs.detach().exp().sum(-1)
+    if not bool(((total - 1).abs() < 1e-3).all()):
+        raise ProgramError(
+            complain(
+                where,
+                "probabilities that sum to 1 over its support",
+                f"sums from {float(total.min()):.3g} to {float(total.max()):.3g}",
+                "Its support is that of the same site in `initial`; give both all the values.",
+            )
+        )
+
+
+def finite_support(fn: Any, where: str) -> Tensor:
+    """The values that a distribution can take, ``(size, *event)``, or ``ProgramError``."""
+    if isinstance(fn, dist.Delta) and fn.event_dim == 0:
+        return torch.unique(fn.v)
+    if getattr(fn, "has_enumerate_support", False):
+        try:
+            support = fn.enumerate_support(expand=False)
+        except NotImplementedError:
+            support = None
+        if support is not None:
+            return support.reshape(support.shape[0], *fn.event_shape)
+    raise ProgramError(
+        complain(
+            where,
+            "a distribution with a finite support (Categorical, Bernoulli, OneHotCategorical)",
+            f"{type(fn).__name__} with batch shape {tuple(fn.batch_shape)} and event shape "
+            f"{tuple(fn.event_shape)}",
+            "Write one discrete site per variable, or use a filter for continuous states.",
+        )
+    )
+
+
+def site_log_probs(fn: Any, value: Tensor, size: int, dim: int, where: str) -> Tensor:
+    """log p(value) over every value, exactly -inf where a probability is 0 (torch clamps there)."""
+    exact = exact_log_probs(fn)
+    if exact is None:
+        return _evaluated(fn, value)
+    if exact.shape[-1] != size:
+        raise ProgramError(
+            complain(
+                where,
+                f"{size} values, as in `initial`",
+                f"{exact.shape[-1]} values, of shape {tuple(exact.shape)}",
+                "`transition` samples the same sites as `initial`, with the same supports.",
+            )
+        )
+    padded = exact.reshape(*[1] * (dim + 1 - exact.dim()), *exact.shape)
+    if padded.shape[-1 - dim] != 1:
+        raise misaligned(where, fn, "leave its own dim free")
+    return padded.transpose(-1, -1 - dim).squeeze(-1)
+
+
+def _evaluated(fn: Any, value: Tensor) -> Tensor:
+    if isinstance(fn, dist.Delta):
+        return ops.log((fn.v == value).to(torch.get_default_dtype()))
+    return fn.log_prob(value)
+
+
+def exact_log_probs(fn: Any) -> Tensor | None:
+    """Log-probabilities ``(*batch, size)`` where a distribution holds them, else ``None``."""
+    if isinstance(fn, torch.distributions.OneHotCategorical):
+        fn = fn._categorical
+    given = vars(fn).get("probs")
+    if isinstance(fn, torch.distributions.Categorical):
+        return fn.logits if given is None else ops.log(given)
+    if isinstance(fn, torch.distributions.Bernoulli):
+        if given is None:
+            return torch.nn.functional.logsigmoid(torch.stack([-fn.logits, fn.logits], -1))
+        return ops.log(torch.stack([1 - given, given], -1))
+    return None
+
+
+def misaligned(where: str, fn: Any, expected: str) -> ProgramError:
+    """The error for a batch shape that does not broadcast over the variables."""
+    return ProgramError(
+        complain(
+            where,
+            f"a batch shape that broadcasts: {expected}",
+            f"batch shape {tuple(fn.batch_shape)}",
+            "Index and compare whole tensors (probs[state], torch.where): batch dims on the left, "
+            "the distribution's own dims on the right; one scalar site per variable.",
+        )
+    )
+
+
+def run(program: Callable[..., Any], name: str, handler: Messenger, *args: Any) -> Any:
+    """Run a program under a handler; a torch error in it means that it does not broadcast."""
+    try:
+        with _HANDLERS, handler:
+            return program(*args)
+    except ProgramError:
+        raise
+    except (RuntimeError, ValueError, IndexError, TypeError) as error:
+        raise ProgramError(
+            f"`{name}` does not broadcast: run with every variable on a dim of its own it failed "
+            f"with {type(error).__name__}: {error}. Write it with torch.where and indexing "
+            "in place of `if`, `int()` and fixed shapes."
+        ) from error

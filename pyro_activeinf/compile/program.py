@@ -1,0 +1,185 @@
+"""Compile a generative model's programs to tables."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from .._checks import complain, known_names
+from .enumerate import Enumerator, ProgramError, run
+from .tables import Role, Site, Table, Tables, Variable
+
+
+class Programs(Protocol):
+    """What can be compiled: any object with the three programs (``prefer``, ``habit`` optional)."""
+
+    actions: gym.Space[Any] | None
+
+    def initial(self) -> Any:
+        """p(s_0): samples the state sites, returns the state."""
+
+    def transition(self, state: Any, action: Any) -> Any:
+        """p(s_t | s_{t-1}, u_{t-1}): samples the same sites, returns the state."""
+
+    def observe(self, state: Any) -> Any:
+        """p(o_t | s_t): samples the observation sites."""
+
+
+def control_sizes(actions: gym.Space[Any] | None) -> tuple[int, ...]:
+    """Number of choices of each control of an action space.
+
+    Raises:
+        ValueError: for a space that is not ``None``, ``Discrete`` or ``MultiDiscrete`` from 0 up.
+
+    Example:
+        >>> control_sizes(gym.spaces.MultiDiscrete([3, 2]))
+        (3, 2)
+    """
+    if actions is None:
+        return ()
+    if isinstance(actions, gym.spaces.Discrete) and actions.start == 0:
+        return (int(actions.n),)
+    if isinstance(actions, gym.spaces.MultiDiscrete) and actions.nvec.ndim == 1:
+        return tuple(int(n) for n in actions.nvec)
+    raise ValueError(
+        complain("actions", "None, Discrete(n) or MultiDiscrete([n, ..]) counted from 0", actions)
+    )
+
+
+def compile_program(programs: Programs) -> Tables:
+    r"""Run the programs once under enumeration and read their tables off.
+
+    ``initial`` is run with each state site on a dim of its own; the state that it returns is
+    handed to ``transition`` (with each control on a dim) and to ``observe``. The log-probability
+    of a site then has a dim for each variable that it depends on, and of size one for the rest.
+
+    Raises:
+        ProgramError: (a ``ValueError``) where a program does not broadcast, is not discrete, or
+            ``transition`` samples other sites than ``initial``.
+
+    Example:
+        >>> import pyro
+        >>> import pyro.distributions as dist
+        >>> class Coin:
+        ...     actions = None
+        ...     def initial(self):
+        ...         return pyro.sample("side", dist.Categorical(torch.ones(2) / 2))
+        ...     def transition(self, side, action):
+        ...         return pyro.sample("side", dist.Categorical(torch.eye(2)[side]))
+        ...     def observe(self, side):
+        ...         pyro.sample("seen", dist.Bernoulli(torch.tensor([0.1, 0.9])[side]))
+        >>> tables = compile_program(Coin())
+        >>> [(t.variable.name, tuple(t.log_probs.shape)) for t in tables.observe]
+        [('seen', (2, 2))]
+    """
+    controls = control_sizes(programs.actions)
+    start = Enumerator("initial", [], Role.STATE)
+    state = run(programs.initial, "initial", start)
+    _some("initial", "state", start.sites)
+    move = _transition(programs, state, start, controls)
+    look = Enumerator("observe", start.dims, Role.OUTCOME)
+    run(programs.observe, "observe", look, state)
+    _some("observe", "observation", look.sites)
+    return Tables(
+        states=tuple(start.sites.values()),
+        outcomes=tuple(look.sites.values()),
+        controls=controls,
+        initial=tuple(start.tables),
+        transition=tuple(move.tables),
+        observe=tuple(look.tables),
+    )
+
+
+def _some(program: str, kind: str, sites: dict[str, Site]) -> None:
+    if not sites:
+        raise ProgramError(
+            complain(f"`{program}`", f"at least one {kind} site", "none", "Add a pyro.sample.")
+        )
+
+
+def _transition(
+    programs: Programs, state: Any, start: Enumerator, controls: tuple[int, ...]
+) -> Enumerator:
+    upstream = start.dims + [
+        (Variable(Role.CONTROL, f"action_{f}"), size) for f, size in enumerate(controls)
+    ]
+    move = Enumerator("transition", upstream, Role.NEXT, start.sites)
+    device = next(iter(start.sites.values())).support.device
+    run(programs.transition, "transition", move, state, _actions(controls, len(start.dims), device))
+    missing = [name for name in start.sites if name not in move.sites]
+    if missing:
+        raise ProgramError(
+            complain(
+                "`transition`",
+                f"the sites of `initial`, {list(start.sites)}",
+                f"no sample of {missing}",
+            )
+        )
+    if len(controls) > 1:
+        move.tables = [_without_idle_controls(table) for table in move.tables]
+    return move
+
+
+def _actions(controls: tuple[int, ...], offset: int, device: torch.device) -> Tensor | None:
+    """Every action at once: control f on dim ``-1 - offset - f``; several are stacked last."""
+    each = [
+        torch.arange(size, device=device).reshape(size, *[1] * (offset + f))
+        for f, size in enumerate(controls)
+    ]
+    if len(each) < 2:
+        return each[0] if each else None
+    return torch.stack(torch.broadcast_tensors(*each), -1)
+
+
+def _without_idle_controls(table: Table) -> Table:
+    """Drop controls that do not matter: each is a slice of one tensor, which hides its dims."""
+    log_probs, parents = table.log_probs, list(table.parents)
+    for variable in [v for v in parents if v.role is Role.CONTROL]:
+        dim = parents.index(variable)
+        first = log_probs.narrow(dim, 0, 1)
+        if bool((log_probs == first).all()):
+            log_probs = first.squeeze(dim)
+            parents.pop(dim)
+    return Table(table.variable, tuple(parents), log_probs)
+
+
+def compile_preferences(programs: Any, outcomes: Sequence[Site], step: int) -> tuple[Table, ...]:
+    """Tables of log p~(o) at a time step; sites that ``prefer`` leaves out have none.
+
+    Raises:
+        ProgramError: where ``prefer`` samples a site that ``observe`` does not.
+    """
+    prefer = getattr(programs, "prefer", None)
+    if prefer is None:
+        return ()
+    known = {site.name: site for site in outcomes}
+    handler = Enumerator("prefer", [], Role.OUTCOME, known, normalized=False)
+    run(prefer, "prefer", handler, *([step] if depends_on_step(programs) else []))
+    return tuple(handler.tables)
+
+
+def depends_on_step(programs: Any) -> bool:
+    """Whether ``prefer`` takes the time index of the outcome as an argument."""
+    prefer = getattr(programs, "prefer", None)
+    return prefer is not None and len(inspect.signature(prefer).parameters) > 0
+
+
+def compile_habit(programs: Any, controls: tuple[int, ...]) -> dict[str, Tensor]:
+    """Log-probabilities of each site of ``habit``: ``action`` (or ``action_0``, ..), or ``policy``.
+
+    Raises:
+        ProgramError: where ``habit`` samples other sites than these.
+    """
+    habit = getattr(programs, "habit", None)
+    if habit is None:
+        return {}
+    handler = Enumerator("habit", [], Role.CONTROL)
+    run(habit, "habit", handler)
+    single = ["action"] if len(controls) == 1 else [f"action_{f}" for f in range(len(controls))]
+    known_names("habit", handler.sites, ["policy", *single])
+    return {table.variable.name: table.log_probs for table in handler.tables}

@@ -1,0 +1,146 @@
+"""What a discrete program compiles to: sites, and a sparse table of log-probabilities for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+from ..records import SoftObservation
+
+
+class Role(Enum):
+    """The part that a variable plays in a step: s_{t-1}, u_{t-1}, s_t or o_t."""
+
+    STATE = auto()
+    CONTROL = auto()
+    NEXT = auto()
+    OUTCOME = auto()
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A discrete variable of one step of a model."""
+
+    role: Role
+    name: str
+
+
+@dataclass(frozen=True)
+class Site:
+    """A sample site with a finite support: its name and the values that it can take.
+
+    Example:
+        >>> site = Site("door", torch.arange(3))
+        >>> site.size, site.index(torch.tensor([2, -1])).tolist()
+        (3, [2, -1])
+    """
+
+    name: str
+    support: Tensor  # (size, *event)
+
+    @property
+    def size(self) -> int:
+        """Number of values."""
+        return self.support.shape[0]
+
+    @cached_property
+    def counts(self) -> bool:
+        """Whether the support is 0, 1, .., size - 1, so that a value is its own index."""
+        plain = self.support.dim() == 1
+        return plain and bool((self.support == torch.arange(self.size).to(self.support)).all())
+
+    def index(self, value: object) -> Tensor:
+        """Positions of values in the support, ``(*batch)``; -1 where missing (-1 or NaN).
+
+        Raises:
+            ValueError: if a value lies outside the support.
+        """
+        tensor = torch.as_tensor(value, device=self.support.device)
+        if self.counts and not tensor.is_floating_point():
+            return self._checked(tensor.long(), (tensor < -1) | (tensor >= self.size), tensor)
+        event = self.support.dim() - 1
+        same = tensor.unsqueeze(-1 - event) == self.support.to(tensor.dtype)
+        match = same.flatten(same.dim() - event).all(-1) if event else same
+        missing = self._missing(tensor, event)
+        found = match.to(torch.int8).argmax(-1)
+        return self._checked(torch.where(missing, -1, found), ~missing & ~match.any(-1), tensor)
+
+    @staticmethod
+    def _missing(tensor: Tensor, event: int) -> Tensor:
+        absent = torch.isnan(tensor) | (tensor == -1)
+        return absent.flatten(tensor.dim() - event).all(-1) if event else absent
+
+    def _checked(self, index: Tensor, wrong: Tensor, value: Tensor) -> Tensor:
+        if bool(wrong.any()):
+            raise ValueError(
+                complain(
+                    self.name,
+                    f"values among {self.support.tolist()} (-1 or NaN where missing)",
+                    value.tolist(),
+                )
+            )
+        return index
+
+    def log_likelihood(self, observation: object) -> Tensor | None:
+        """Log-weights ``(*batch, size)`` of a soft observation; ``None`` for an ordinary one."""
+        if isinstance(observation, SoftObservation):
+            weights = observation.log_likelihood
+        elif isinstance(observation, torch.distributions.Categorical):
+            weights = observation.logits
+        else:
+            return None
+        if weights.shape[-1] != self.size:
+            raise ValueError(
+                complain(self.name, f"{self.size} weights", f"shape {tuple(weights.shape)}")
+            )
+        return weights
+
+
+@dataclass(frozen=True)
+class Table:
+    """log p(variable | parents), where the parents are those that the program really used."""
+
+    variable: Variable
+    parents: tuple[Variable, ...]
+    log_probs: Tensor  # (*parents, size)
+
+    @property
+    def variables(self) -> tuple[Variable, ...]:
+        """The parents and the variable itself, in the order of the tensor's dims."""
+        return (*self.parents, self.variable)
+
+    def aligned(self, order: tuple[Variable, ...]) -> Tensor:
+        """The log-probabilities with a dim for each variable of ``order``, to broadcast."""
+        dims = [self.variables.index(v) for v in order if v in self.variables]
+        sizes = [
+            self.log_probs.shape[self.variables.index(v)] if v in self.variables else 1
+            for v in order
+        ]
+        return self.log_probs.permute(dims).reshape(sizes)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """A compiled program: its sites and the tables of its three conditional programs."""
+
+    states: tuple[Site, ...]
+    outcomes: tuple[Site, ...]
+    controls: tuple[int, ...]  # number of choices of each control
+    initial: tuple[Table, ...]
+    transition: tuple[Table, ...]
+    observe: tuple[Table, ...]
+
+    @property
+    def joint_size(self) -> int:
+        """Number of joint states."""
+        return int(torch.tensor([s.size for s in self.states], dtype=torch.float64).prod())
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Every table's log-probabilities."""
+        return tuple(t.log_probs for t in (*self.initial, *self.transition, *self.observe))

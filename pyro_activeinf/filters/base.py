@@ -1,0 +1,59 @@
+"""What every filter does: carry a belief through time, and say what it expects to see."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import gymnasium as gym
+import torch
+from torch import Tensor
+
+from ..records import Belief, ExpectedFreeEnergyTerms
+
+
+class Filter(ABC):
+    """The recursion that carries a belief: predict with an action, update with an observation.
+
+    A filter holds no belief of its own: beliefs are records that go in and come out, batched over
+    any leading dims, so that a call that raises has changed nothing.
+    """
+
+    actions: gym.Space[Any] | None
+    observation_sites: tuple[str, ...]
+
+    @abstractmethod
+    def initial(self, batch_shape: tuple[int, ...] = ()) -> Belief:
+        """p(s_0), before the first observation."""
+
+    @abstractmethod
+    def predict(self, belief: Belief, action: Any) -> Belief:
+        """q(s_t | o_{<t}, u_{<t}) from q(s_{t-1}); actions broadcast against the batch."""
+
+    @abstractmethod
+    def update(self, belief: Belief, observation: Mapping[str, Any]) -> Belief:
+        """q(s_t | o_{<=t}) by a minimum of variational free energy."""
+
+    @abstractmethod
+    def expected_free_energy(self, belief: Belief) -> ExpectedFreeEnergyTerms:
+        """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+
+    @property
+    @abstractmethod
+    def scoring_bytes(self) -> int:
+        """Memory that predicting and scoring one belief takes: what planners chunk by."""
+
+    @property
+    @abstractmethod
+    def dtype(self) -> torch.dtype:
+        """Floating type of the beliefs."""
+
+    @property
+    @abstractmethod
+    def device(self) -> torch.device:
+        """Device of the beliefs: that of the model."""
+
+    @abstractmethod
+    def habit(self) -> Mapping[str, Tensor]:
+        """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""

@@ -1,0 +1,222 @@
+"""The exact filter of a discrete program: joint states, any dependence, any batch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from .._checks import complain, known_names
+from ..compile import Compiled, Programs, Tables
+from ..records import ExpectedFreeEnergyTerms
+from .base import Filter
+from .belief import Evidence, JointBelief
+from .joint import Dynamics, dynamics, linked_sites
+from .likelihood import SiteLikelihoods, impossible
+from .motion import action_index, by_action
+from .outcomes import OutcomeModel, ScoredOutcomes, outcome_model, score_outcomes
+from .smoothing import Smoothing, backward
+
+
+class _Arrays:
+    """Joint arrays of one compilation, each built when it is first needed."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.dynamics: Dynamics = dynamics(tables)
+        self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
+        self._outcomes: OutcomeModel | None = None
+        self._scored: dict[int, tuple[Any, ScoredOutcomes]] = {}
+
+    def outcomes(self, joint: bool) -> OutcomeModel:
+        if self._outcomes is None:
+            self._outcomes = outcome_model(self.tables, joint)
+        return self._outcomes
+
+    def scored(self, joint: bool, preferences: Any) -> ScoredOutcomes:
+        key = id(preferences)
+        if key not in self._scored:
+            found = score_outcomes(self.tables, self.outcomes(joint), preferences)
+            self._scored[key] = (preferences, found)
+        return self._scored[key][1]
+
+
+class ExactFilter(Filter):
+    r"""Exact inference over the joint state of a discrete program.
+
+    .. math::
+        q(s_t) \propto p(o_t|s_t) \sum_{s_{t-1}} p(s_t|s_{t-1}, u_{t-1}) q(s_{t-1}), \qquad
+        F = -\log p(o_t | o_{<t})
+
+    Args:
+        model: a :class:`~pyro_activeinf.GenerativeModel`, or any object with its programs.
+        joint_outcomes: score the information in all observation sites together (the mutual
+            information of states and joint outcomes). ``False`` adds it up over sites, as pymdp
+            does: an upper bound, which counts redundant sites twice.
+
+    Raises:
+        ValueError: where a program does not compile, or the joint state space is too large.
+
+    Reference: Friston et al. (2017), "Active inference: a process theory", Neural Computation 29;
+    Rabiner (1989) for filtering and smoothing.
+
+    Example:
+        >>> from pyro_activeinf.models import POMDP
+        >>> model = POMDP(A=[torch.tensor([[0.9, 0.2], [0.1, 0.8]])], B=[torch.eye(2)[..., None]])
+        >>> filter = ExactFilter(model)
+        >>> belief = filter.update(filter.initial(), {"o0": 0})
+        >>> belief.marginals["s0"].probs.round(decimals=3).tolist()
+        [0.818, 0.182]
+        >>> round(belief.free_energy.item(), 3)  # -log 0.55
+        0.598
+    """
+
+    def __init__(self, model: Programs, joint_outcomes: bool = True) -> None:
+        self._compiled = Compiled(model)
+        self.joint_outcomes = joint_outcomes
+        self.actions = model.actions
+        self._arrays = _Arrays(self._compiled.tables)
+        self.observation_sites = tuple(site.name for site in self.tables.outcomes)
+
+    @property
+    def tables(self) -> Tables:
+        """The compiled tables, which follow the parameters of the program."""
+        return self._current().tables
+
+    def _current(self) -> _Arrays:
+        tables = self._compiled.tables
+        if tables is not self._arrays.tables:
+            self._arrays = _Arrays(tables)
+        return self._arrays
+
+    @property
+    def scoring_bytes(self) -> int:
+        """Memory that predicting and scoring one belief takes."""
+        columns = self._current().outcomes(self.joint_outcomes).likelihood.shape[-1]
+        numbers = 2 * self.tables.joint_size + 4 * columns
+        return numbers * torch.empty(0, dtype=self.dtype).element_size()
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Floating type of the beliefs."""
+        return self._arrays.dynamics.log_initial.dtype
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the beliefs: that of the model."""
+        return self._arrays.dynamics.log_initial.device
+
+    def habit(self) -> Mapping[str, Tensor]:
+        """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
+        return self._compiled.habit()
+
+    def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:
+        """p(s_0), before the first observation."""
+        arrays = self._current()
+        log_initial = arrays.dynamics.log_initial
+        log_probs = log_initial.expand(*batch_shape, *log_initial.shape)
+        return JointBelief(0, arrays.tables.states, log_probs_=log_probs)
+
+    def predict(self, belief: JointBelief, action: Any = None) -> JointBelief:  # type: ignore[override]
+        """q(s_t | o_{<t}, u_{<t}) from q(s_{t-1}).
+
+        Args:
+            action: integers that broadcast against the batch (with a last dim for the controls of
+                a MultiDiscrete space); ``None`` where the model has no actions.
+
+        Raises:
+            ValueError: for an action outside of the space.
+        """
+        arrays = self._current()
+        index = action_index(arrays.tables.controls, action, self.device)
+        sites, step = arrays.tables.states, belief.step + 1
+        if self._underflows(belief, arrays.dynamics):
+            log_matrix = arrays.dynamics.log_transition
+            moved = by_action(belief.log_probs, index, log_matrix, ops.log_vecmat)
+            return JointBelief(step, sites, log_probs_=moved)
+        moved = by_action(belief.probs, index, arrays.dynamics.transition, torch.matmul)
+        return JointBelief(step, sites, probs_=moved)
+
+    @staticmethod
+    def _underflows(belief: JointBelief, dynamics: Dynamics) -> bool:
+        if belief.log_probs_ is None:
+            return False
+        smallest = float(ops.smallest_log(belief.log_probs_.detach()))
+        return smallest + dynamics.smallest < math.log(torch.finfo(belief.log_probs_.dtype).tiny)
+
+    def update(self, belief: JointBelief, observation: Mapping[str, Any]) -> JointBelief:  # type: ignore[override]
+        """q(s_t | o_{<=t}) by Bayes' rule, the minimum of variational free energy.
+
+        Args:
+            observation: site to value ``(*batch, *event)``. A missing one is an absent key, or -1
+                or NaN; an uncertain one a ``Categorical`` or a
+                :class:`~pyro_activeinf.records.SoftObservation`.
+
+        Raises:
+            ValueError: for an unknown site, a value outside of its support, or an observation
+                that has probability zero under the belief.
+        """
+        arrays = self._current()
+        known_names("observation", observation, self.observation_sites)
+        evidence = arrays.likelihoods(observation)
+        log_joint = sum(evidence.values(), belief.log_probs)
+        log_evidence = ops.logsumexp(log_joint, -1)
+        if bool((log_evidence == -math.inf).any()):
+            raise impossible(belief.log_probs, belief.step, observation, evidence)
+        return JointBelief(
+            belief.step,
+            arrays.tables.states,
+            log_probs_=log_joint - log_evidence.unsqueeze(-1),
+            log_evidence=log_evidence,
+            evidence=Evidence(belief.log_probs, evidence).map(lambda x: x.expand_as(log_joint)),
+        )
+
+    def expected_free_energy(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
+        """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+        arrays = self._current()
+        preferences = self._compiled.preferences(belief.step)
+        return arrays.scored(self.joint_outcomes, preferences).terms(belief.probs)
+
+    def smooth(self, observations: Mapping[str, Any], actions: Any = None) -> Smoothing:
+        r"""q(s_t | o_{0..T}) and q(s_t, s_{t+1} | o_{0..T}) for a whole episode.
+
+        Args:
+            observations: site to values ``(*batch, time, *event)``.
+            actions: ``(*batch, time - 1)`` (a longer one is cut), with a last dim for the
+                controls of a MultiDiscrete space.
+        """
+        arrays = self._current()
+        known_names("observations", observations, self.observation_sites)
+        steps = arrays.likelihoods.over_time(observations)
+        index = (
+            None
+            if not arrays.tables.controls
+            else action_index(arrays.tables.controls, actions, self.device)
+        )
+        self._check_length(index, len(steps))
+        belief = self.initial()
+        beliefs: list[JointBelief] = []
+        matrices: list[Tensor] = []
+        for t, observation in enumerate(steps):
+            if t:
+                u = torch.zeros((), dtype=torch.long) if index is None else index[..., t - 1]
+                matrices.append(arrays.dynamics.log_transition[u])
+                log_prior = ops.log_vecmat(beliefs[-1].log_probs, matrices[-1])
+                belief = JointBelief(t, arrays.tables.states, log_probs_=log_prior)
+            beliefs.append(self.update(belief, observation))
+        return backward(beliefs, matrices)
+
+    @staticmethod
+    def _check_length(index: Tensor | None, steps: int) -> None:
+        if index is not None and (index.dim() == 0 or index.shape[-1] < steps - 1):
+            raise ValueError(
+                complain(
+                    "actions",
+                    f"at least {steps - 1} time steps (one less than observations)",
+                    f"shape {tuple(index.shape)}",
+                )
+            )

@@ -1,0 +1,112 @@
+"""Log-likelihood of the states for whatever was observed: values, soft evidence, or nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from .._checks import complain
+from ..compile import Site, Tables
+from ..records import SoftObservation
+from .joint import log_likelihood, outcome_sites
+
+
+class SiteLikelihoods:
+    """Turns an observation into log-likelihoods over joint states, one for each group of sites.
+
+    Sites whose likelihoods depend on each other form a group, named ``a+b``.
+    """
+
+    def __init__(self, tables: Tables, groups: Sequence[tuple[str, ...]]) -> None:
+        self._groups = [
+            (outcome_sites(tables, group), log_likelihood(tables, group)) for group in groups
+        ]
+
+    def __call__(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
+        """Log-likelihoods ``(*batch, states)`` of the groups that were observed."""
+        found = {}
+        for sites, table in self._groups:
+            if any(site.name in observation for site in sites):
+                name = "+".join(site.name for site in sites)
+                found[name] = self._group(sites, table, observation)
+        return found
+
+    def _group(self, sites: list[Site], table: Tensor, observation: Mapping[str, Any]) -> Tensor:
+        if len(sites) == 1 and sites[0].log_likelihood(observation[sites[0].name]) is None:
+            return looked_up(table.T, sites[0].index(observation[sites[0].name]))
+        weights = [weigh(site, observation.get(site.name, -1)) for site in sites]
+        batch = torch.broadcast_shapes(*(w.shape[:-1] for w in weights))
+        total = table
+        for i, weight in enumerate(weights):
+            shape = [*weight.shape[:-1], 1, *[1] * len(sites)]
+            shape[len(weight.shape) + i] = weight.shape[-1]
+            total = total + weight.to(table).reshape(shape)
+        return ops.logsumexp(total.reshape(*batch, table.shape[0], -1), -1)
+
+    def over_time(self, observations: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Split observations ``(*batch, time, *event)`` into one mapping per time step."""
+        sites = {site.name: site for group, _ in self._groups for site in group}
+        series = {name: time_first(sites[name], value) for name, value in observations.items()}
+        lengths = {name: len(values) for name, values in series.items()}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(complain("observations", "sites of one length in time", lengths))
+        steps = next(iter(lengths.values()))
+        return [{name: values[t] for name, values in series.items()} for t in range(steps)]
+
+
+def time_first(site: Site, value: Any) -> list[Any]:
+    """A list over time of what was observed at a site."""
+    log_weights = site.log_likelihood(value)
+    if log_weights is not None:
+        return [SoftObservation(w) for w in log_weights.unbind(-2)]
+    tensor = torch.as_tensor(value, device=site.support.device)
+    event = site.support.dim() - 1
+    if tensor.dim() <= event:
+        raise ValueError(
+            complain(site.name, "values with a time dim, (*batch, time)", tuple(tensor.shape))
+        )
+    return list(tensor.unbind(-1 - event))
+
+
+def weigh(site: Site, value: Any) -> Tensor:
+    """Log-weights ``(*batch, size)``: soft evidence as it is, a value as one-hot, missing as 0."""
+    soft = site.log_likelihood(value)
+    if soft is not None:
+        return soft
+    missing = isinstance(value, int) and value == -1
+    index = torch.tensor(-1) if missing else site.index(value)
+    index = index.to(site.support.device)
+    return looked_up(ops.log(torch.eye(site.size, device=index.device)), index)
+
+
+def looked_up(rows: Tensor, index: Tensor) -> Tensor:
+    """Rows of a table by index ``(*batch)``; zeros where the index is -1."""
+    found = rows[index.clamp(min=0)]
+    missing = index < 0
+    return torch.where(missing.unsqueeze(-1), 0.0, found) if bool(missing.any()) else found
+
+
+def impossible(
+    log_prior: Tensor, step: int, observation: Mapping[str, Any], evidence: Mapping[str, Tensor]
+) -> ValueError:
+    """The error for an observation of probability zero; names the sites that rule it out."""
+    alone = {n: ops.logsumexp(log_prior + term, -1) == -math.inf for n, term in evidence.items()}
+    together = ops.logsumexp(sum(evidence.values(), log_prior), -1) == -math.inf
+    culprits = [name for name, ruled_out in alone.items() if bool(ruled_out.any())]
+    names = [name for part in culprits or evidence for name in part.split("+")]
+    values = {name: observation[name] for name in names if name in observation}
+    where = f" at batch index {together.nonzero()[0].tolist()}" if together.dim() else ""
+    return ValueError(
+        complain(
+            "observation",
+            "one of positive probability under the belief",
+            f"{values} with probability 0{where} at time step {step}",
+            "The belief is unchanged. Give the likelihood or the transitions some noise, or "
+            "leave the observation out.",
+        )
+    )

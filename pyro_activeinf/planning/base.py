@@ -1,0 +1,29 @@
+"""What every planner does: score policies from a belief, by expected free energy."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from .._checks import known_names
+from ..filters import Filter
+from ..records import TERMS, Belief, PolicyPosterior
+
+
+class Planner(ABC):
+    """A rule from a belief to a posterior over policies; it keeps nothing of an agent's state."""
+
+    @abstractmethod
+    def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
+        """Score policies from a belief on; lower expected free energy is better."""
+
+
+def counted_terms(terms: Iterable[str] | None) -> frozenset[str]:
+    """The terms of expected free energy that a planner counts; all where ``None``.
+
+    Raises:
+        ValueError: for a name that is not one of ``pragmatic``, ``epistemic``, ``novelty``.
+    """
+    found = frozenset(TERMS if terms is None else terms)
+    known_names("terms", sorted(found), TERMS)
+    return found

@@ -1,0 +1,169 @@
+"""Open-loop planning: score whole sequences of actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from .._checks import complain, nonnegative, positive_int, readable_bytes, whole_numbers
+from ..compile import control_sizes
+from ..filters import Filter
+from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
+from .base import Planner, counted_terms
+from .posterior import policy_posterior
+from .tree import PolicyTree, all_policies, policy_tree
+
+
+class OpenLoop(Planner):
+    r"""Scores every policy of a horizon, or those of a given set; shared prefixes only once.
+
+    .. math::
+        G(\pi) = \sum_{\tau=t+1}^{t+H} G(\pi, \tau), \qquad
+        q(\pi) \propto p(\pi) \, e^{-\gamma G(\pi)}
+
+    Args:
+        horizon: number of actions H in a policy.
+        policies: ``(policies, time)`` (``(policies, time, controls)`` for several controls) to
+            score instead of all of them.
+        precision: gamma; infinite chooses among the minima.
+        terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
+        memory_limit: bytes that the scores may take; beliefs are processed in chunks within it.
+
+    Raises:
+        ValueError: for a wrong argument; on a call, where the scores of all policies would not
+            fit into ``memory_limit``.
+
+    Reference: Friston et al. (2017), "Active inference: a process theory", Neural Computation 29,
+    eqs. 2.4-2.5.
+
+    Example:
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> posterior = OpenLoop(horizon=2)(filter, start)
+        >>> posterior.policies[posterior.probs.argmax()].tolist()[0]  # the cue first
+        3
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        policies: Tensor | None = None,
+        precision: float = 16.0,
+        terms: Iterable[str] | None = None,
+        memory_limit: int = 2**30,
+    ) -> None:
+        self.horizon = positive_int("horizon", horizon)
+        self.policies = None if policies is None else _checked(policies, horizon)
+        self.precision = nonnegative("precision", precision)
+        self.terms = counted_terms(terms)
+        self.memory_limit = positive_int("memory_limit", memory_limit)
+        self._trees: dict[tuple[object, ...], list[PolicyTree]] = {}
+
+    def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
+        """Score the policies from a belief on; batched over the belief's dims."""
+        controls = control_sizes(filter.actions)
+        if not controls:
+            raise ValueError(complain("model.actions", "a space of actions to plan over", None))
+        batch = math.prod(belief.batch_shape)
+        self._require_memory(filter, controls, batch)
+        policies, inverse = self._distinct(controls, filter.device)
+        rows = max(1, self.memory_limit // (4 * batch * filter.scoring_bytes))
+        trees = self._chunks(policies, controls, rows)
+        chunks = [score(filter, belief, tree, controls) for tree in trees]
+        values = chunks[0] if len(chunks) == 1 else torch.cat(chunks, -4)
+        if inverse is not None:
+            policies, values = policies[inverse], values.index_select(-4, inverse)
+        per_step = ExpectedFreeEnergyTerms(values, filter.observation_sites)
+        return policy_posterior(
+            policies, per_step, self.terms, self.precision, filter.habit(), controls
+        )
+
+    def _require_memory(self, filter: Filter, controls: tuple[int, ...], batch: int) -> None:
+        if self.policies is None:
+            count = math.prod(controls) ** self.horizon
+        else:
+            count = len(self.policies)
+        numbers = count * self.horizon * 4 * (1 + len(filter.observation_sites))
+        size = 2 * numbers * batch * torch.empty(0, dtype=filter.dtype).element_size()
+        if size > self.memory_limit:
+            raise ValueError(
+                complain(
+                    "horizon",
+                    f"policies whose scores fit into {readable_bytes(self.memory_limit)}",
+                    f"{count:,} policies of {self.horizon} steps for {batch} agents, "
+                    f"{readable_bytes(size)}",
+                    "Shorten the horizon, give a set of policies=, or raise memory_limit=.",
+                )
+            )
+
+    def _distinct(
+        self, controls: tuple[int, ...], device: torch.device
+    ) -> tuple[Tensor, Tensor | None]:
+        """Sorted, distinct policies, and where each given one is found among them."""
+        if self.policies is None:
+            return all_policies(controls, self.horizon, device), None
+        expected = 2 if len(controls) == 1 else 3
+        if self.policies.dim() != expected or (
+            expected == 3 and self.policies.shape[-1] != len(controls)
+        ):
+            raise ValueError(
+                complain(
+                    "policies",
+                    f"shape (policies, time{', ' + str(len(controls)) if expected == 3 else ''})",
+                    tuple(self.policies.shape),
+                )
+            )
+        return torch.unique(self.policies.to(device), dim=0, return_inverse=True)
+
+    def _chunks(self, policies: Tensor, controls: tuple[int, ...], rows: int) -> list[PolicyTree]:
+        key = (controls, rows if rows < len(policies) else None, policies.device)
+        if key not in self._trees:
+            self._trees = {
+                key: [policy_tree(p, controls) for p in self._split(policies, controls, rows)]
+            }
+        return self._trees[key]
+
+    def _split(self, policies: Tensor, controls: tuple[int, ...], rows: int) -> Iterator[Tensor]:
+        """Chunks of at most so many policies, cut between whole subtrees."""
+        actions = math.prod(controls)
+        if self.policies is None and actions > 1:
+            rows = actions ** int(math.log(max(rows, actions), actions) + 1e-9)
+        yield from policies.split(rows)
+
+
+def score(filter: Filter, belief: Belief, tree: PolicyTree, controls: tuple[int, ...]) -> Tensor:
+    """Terms of every policy at every step, ``(*batch, policies, time, 4, 1 + sites)``."""
+    batch = belief.batch_shape
+    current = belief.reshape(*batch, 1)
+    every = all_policies(controls, 1, tree.parents[0].device).squeeze(1)
+    found = []
+    for parents, actions, nodes, complete in zip(
+        tree.parents, tree.actions, tree.nodes, tree.complete, strict=True
+    ):
+        if complete:
+            fanned = filter.predict(current.reshape(*current.batch_shape, 1), every)
+            current = fanned.reshape(*batch, len(actions))
+        else:
+            current = filter.predict(current.take(parents), actions)
+        values = filter.expected_free_energy(current).values
+        found.append(values.index_select(-3, nodes))
+    return torch.stack(found, -3)
+
+
+def _checked(policies: Tensor, horizon: int) -> Tensor:
+    tensor = whole_numbers("policies", policies)
+    if tensor.dim() not in (2, 3) or tensor.shape[1] != horizon or len(tensor) == 0:
+        raise ValueError(
+            complain(
+                "policies",
+                f"shape (policies, {horizon}[, controls])",
+                tuple(tensor.shape),
+                "Its time dim is the horizon.",
+            )
+        )
+    return tensor

@@ -1,0 +1,89 @@
+"""From scored policies to a posterior over policies and actions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from .._checks import complain
+from ..records import ExpectedFreeEnergyTerms, PolicyPosterior
+
+
+def policy_posterior(
+    policies: Tensor,
+    per_step: ExpectedFreeEnergyTerms,
+    terms: frozenset[str],
+    precision: float,
+    habit: Mapping[str, Tensor],
+    controls: Sequence[int],
+) -> PolicyPosterior:
+    r""":math:`q(\pi) \propto p(\pi) e^{-\gamma G(\pi)}`, and its marginal over the first action.
+
+    Raises:
+        ValueError: where no policy has positive probability.
+    """
+    total = ExpectedFreeEnergyTerms(per_step.values.sum(-3), per_step.sites)
+    scores = total.select(terms)
+    probs = boltzmann(scores, precision, log_habit(policies, habit))
+    first = first_action(policies, controls)
+    size = math.prod(controls)
+    action_probs = probs.new_zeros(*probs.shape[:-1], size).index_add(-1, first, probs)
+    return PolicyPosterior(
+        policies, per_step, scores, probs, action_probs.unflatten(-1, tuple(controls))
+    )
+
+
+def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:
+    """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``."""
+    negative = (
+        -scores if log_prior is None else torch.where(log_prior > -math.inf, -scores, -math.inf)
+    )
+    if bool((negative == -math.inf).all(-1).any()):
+        raise ValueError(
+            complain(
+                "policies",
+                "at least one of finite expected free energy and positive habit",
+                "none",
+                "Outcomes at a preference of -inf cannot be avoided; use a large negative "
+                "number instead.",
+            )
+        )
+    if math.isinf(precision):
+        return ops.softmax(negative, precision)
+    weighted = torch.where(negative > -math.inf, precision * negative, -math.inf)
+    return torch.softmax(weighted if log_prior is None else weighted + log_prior, -1)
+
+
+def log_habit(policies: Tensor, habit: Mapping[str, Tensor]) -> Tensor | None:
+    """Log-prior of each policy ``(policies,)`` from the sites of a habit; ``None`` without one."""
+    if not habit:
+        return None
+    if "policy" in habit:
+        if habit["policy"].shape != policies.shape[:1]:
+            raise ValueError(
+                complain(
+                    "habit",
+                    f"a probability for each of the {len(policies)} policies, or for each action",
+                    f"{tuple(habit['policy'].shape)} of them",
+                )
+            )
+        return habit["policy"]
+    steps = policies.unsqueeze(-1) if policies.dim() == 2 else policies
+    names = ["action"] if policies.dim() == 2 else [f"action_{f}" for f in range(steps.shape[-1])]
+    each = [habit[name][steps[..., f]].sum(-1) for f, name in enumerate(names) if name in habit]
+    return torch.stack(each).sum(0)
+
+
+def first_action(policies: Tensor, controls: Sequence[int]) -> Tensor:
+    """Position of each policy's first action in the flattened action space, ``(policies,)``."""
+    first = policies[:, 0]
+    if first.dim() == 1:
+        return first
+    index = torch.zeros(len(first), dtype=torch.long, device=first.device)
+    for f, size in enumerate(controls):
+        index = index * size + first[:, f]
+    return index

@@ -1,0 +1,239 @@
+"""Frozen records that pass between the rooms of the library, with the shape on every field."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+TERMS = ("pragmatic", "epistemic", "novelty")
+
+
+@dataclass(frozen=True)
+class FreeEnergyTerms:
+    r"""Variational free energy of a belief update, in nats.
+
+    .. math:: F = \underbrace{KL[q(s) \| p(s)]}_{complexity}
+                - \underbrace{E_q[\log p(o|s)]}_{accuracy}
+
+    Example:
+        >>> FreeEnergyTerms(torch.tensor(0.5), torch.tensor(-1.0)).total.item()
+        1.5
+    """
+
+    complexity: Tensor  # (*batch)
+    accuracy: Tensor  # (*batch)
+    per_site: Mapping[str, Tensor] = field(default_factory=dict)  # accuracy of a site: (*batch)
+
+    @property
+    def total(self) -> Tensor:
+        """F = complexity - accuracy, shape ``(*batch)``."""
+        return self.complexity - self.accuracy
+
+
+@dataclass(frozen=True)
+class ExpectedFreeEnergyTerms:
+    r"""Expected free energy and its parts, in nats; lower is better.
+
+    .. math::
+        G = \underbrace{KL[q(o) \| \tilde p(o)]}_{risk}
+          + \underbrace{E_q[H[p(o|s)]]}_{ambiguity} - novelty
+          = -(\underbrace{E_q[\log \tilde p(o)]}_{pragmatic}
+          + \underbrace{I(s; o)}_{epistemic} + novelty)
+
+    Four numbers carry all of it; the rest are their sums. Each is held for the total and for each
+    observation site by itself (under the site's own marginal likelihood).
+
+    Reference: Friston et al. (2015), "Active inference and epistemic value", eqs. 5-6; Friston,
+    Da Costa, Hafner, Hesp and Parr (2021), "Sophisticated inference".
+    """
+
+    values: Tensor  # (*batch, 4, 1 + sites): pragmatic, outcome entropy, ambiguity, novelty
+    sites: tuple[str, ...]
+
+    @property
+    def pragmatic(self) -> Tensor:
+        """Expected log-preference E[log p~(o)], ``(*batch)``."""
+        return self.values[..., 0, 0]
+
+    @property
+    def outcome_entropy(self) -> Tensor:
+        """Entropy of the predicted outcomes H[q(o)], ``(*batch)``."""
+        return self.values[..., 1, 0]
+
+    @property
+    def ambiguity(self) -> Tensor:
+        """Expected entropy of outcomes given states E[H[p(o|s)]], ``(*batch)``."""
+        return self.values[..., 2, 0]
+
+    @property
+    def novelty(self) -> Tensor:
+        """Information about parameters I(theta; o | s), ``(*batch)``."""
+        return self.values[..., 3, 0]
+
+    @property
+    def epistemic(self) -> Tensor:
+        """Information about states I(s; o), ``(*batch)``."""
+        return self.outcome_entropy - self.ambiguity
+
+    @property
+    def risk(self) -> Tensor:
+        """Divergence from the preferred outcomes KL[q(o) || p~(o)], ``(*batch)``."""
+        return -self.pragmatic - self.outcome_entropy
+
+    @property
+    def total(self) -> Tensor:
+        """G = risk + ambiguity - novelty, ``(*batch)``."""
+        return self.risk + self.ambiguity - self.novelty
+
+    @property
+    def per_site(self) -> dict[str, ExpectedFreeEnergyTerms]:
+        """The same terms for each observation site by itself."""
+        return {
+            name: ExpectedFreeEnergyTerms(self.values[..., 1 + i : 2 + i], ())
+            for i, name in enumerate(self.sites)
+        }
+
+    def select(self, terms: frozenset[str]) -> Tensor:
+        """Expected free energy with only some of :data:`TERMS` counted, ``(*batch)``."""
+        if terms == frozenset(TERMS):
+            return self.total
+        return -sum((getattr(self, name) for name in TERMS if name in terms), self.zeros())
+
+    def zeros(self) -> Tensor:
+        """A zero for each entry of the batch, ``(*batch)``."""
+        return torch.zeros_like(self.pragmatic)
+
+
+@dataclass(frozen=True)
+class SoftObservation:
+    """Evidence that is itself uncertain: a likelihood for each value of an observation site.
+
+    The evidence that a state receives is ``sum_o exp(log_likelihood[o]) p(o|s)`` (Pearl's virtual
+    evidence): a one-hot likelihood is an ordinary observation, a constant one is a missing one.
+    """
+
+    log_likelihood: Tensor  # (*batch, values of the site)
+
+
+@dataclass(frozen=True)
+class Belief(ABC):
+    """q(s_t): what an agent believes about the state at one time step."""
+
+    step: int  # the time index t that the belief is about
+
+    @property
+    @abstractmethod
+    def batch_shape(self) -> torch.Size:
+        """Shape of the batch of beliefs."""
+
+    @property
+    @abstractmethod
+    def free_energy(self) -> Tensor:
+        """F of the last update in nats, ``(*batch)``; 0 for a belief that is only predicted."""
+
+    @property
+    @abstractmethod
+    def terms(self) -> FreeEnergyTerms:
+        """Complexity and accuracy of the last update in nats, each ``(*batch)``."""
+
+    @property
+    @abstractmethod
+    def marginals(self) -> dict[str, Distribution]:
+        """A distribution for each state site, with batch shape ``(*batch)``."""
+
+    @abstractmethod
+    def sample(self, n: int | Sequence[int] = ()) -> dict[str, Tensor]:
+        """Draw states jointly: site to tensor ``(*n, *batch, *event)``."""
+
+    def reshape(self, *batch: int) -> Self:
+        """The same beliefs with their batch dims reshaped."""
+        return self._map(lambda x, event: x.reshape(*batch, *x.shape[x.dim() - event :]))
+
+    def take(self, index: Tensor) -> Self:
+        """Beliefs picked along the last batch dim by ``index`` of shape ``(n,)``."""
+        return self._map(lambda x, event: x.index_select(-1 - event, index))
+
+    @abstractmethod
+    def _map(self, move: Callable[[Tensor, int], Tensor]) -> Self:
+        """Apply ``move(tensor, event dims)`` to every tensor of the belief."""
+
+
+@dataclass(frozen=True)
+class PolicyPosterior:
+    r"""q(pi), proportional to habit(pi) exp(-gamma G(pi)), and why.
+
+    ``policies`` holds a sequence of actions per row, ordered as :func:`itertools.product` does
+    where a planner enumerates them all.
+    """
+
+    policies: Tensor  # (policies, time) or (policies, time, controls)
+    per_step: ExpectedFreeEnergyTerms  # (*batch, policies, time)
+    expected_free_energy: Tensor  # (*batch, policies), in nats, of the terms that were counted
+    probs: Tensor  # (*batch, policies)
+    action_probs: Tensor  # (*batch, *controls): of the first action
+
+    @cached_property
+    def terms(self) -> ExpectedFreeEnergyTerms:
+        """Each term, summed over the steps of a policy: ``(*batch, policies)``."""
+        return ExpectedFreeEnergyTerms(self.per_step.values.sum(-3), self.per_step.sites)
+
+
+@dataclass(frozen=True)
+class Trajectory:
+    """What an agent saw, believed, planned and did, step by step.
+
+    A row of the time axis holds an observation, the belief after it, and the plan and action that
+    followed. The last row of an episode has no plan and no action: -1 for actions, NaN else.
+    """
+
+    observations: Mapping[str, Tensor]  # site: (*batch, time, *event)
+    actions: Tensor  # (*batch, time) or (*batch, time, controls)
+    rewards: Tensor  # (*batch, time): what the world paid for the action
+    beliefs: Mapping[str, Tensor]  # state site: probabilities (*batch, time, values)
+    free_energy: FreeEnergyTerms  # (*batch, time), nats
+    plan: ExpectedFreeEnergyTerms  # (*batch, time), nats: the mean under q(pi)
+    action_probs: Tensor  # (*batch, time, *controls)
+    episode: Tensor  # (time,): number of the episode
+    step: Tensor  # (time,): time index within the episode
+    policies: Tensor | None = None  # (policies, horizon[, controls]), where they were kept
+    policy_probs: Tensor | None = None  # (*batch, time, policies)
+    policy_values: Tensor | None = None  # (*batch, time, policies): G of each, nats
+
+    def episodes(self) -> list[Trajectory]:
+        """The trajectory cut into its episodes."""
+        numbers = torch.unique_consecutive(self.episode)
+        return [self.at((self.episode == number).nonzero().squeeze(-1)) for number in numbers]
+
+    def at(self, rows: Tensor) -> Trajectory:
+        """The rows of the time axis with these indexes ``(n,)``."""
+        axis = self.rewards.dim() - 1
+
+        def pick(tensor: Tensor) -> Tensor:
+            return tensor.index_select(axis, rows)
+
+        terms = self.free_energy
+        return replace(
+            self,
+            observations={name: pick(value) for name, value in self.observations.items()},
+            actions=pick(self.actions),
+            rewards=pick(self.rewards),
+            beliefs={name: pick(value) for name, value in self.beliefs.items()},
+            free_energy=FreeEnergyTerms(
+                pick(terms.complexity),
+                pick(terms.accuracy),
+                {name: pick(value) for name, value in terms.per_site.items()},
+            ),
+            plan=ExpectedFreeEnergyTerms(pick(self.plan.values), self.plan.sites),
+            action_probs=pick(self.action_probs),
+            episode=self.episode[rows],
+            step=self.step[rows],
+            policy_probs=None if self.policy_probs is None else pick(self.policy_probs),
+            policy_values=None if self.policy_values is None else pick(self.policy_values),
+        )

@@ -1,0 +1,82 @@
+"""What holds for every filter: one suite over a registry."""
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from pyro_activeinf.filters import ExactFilter, Filter
+from pyro_activeinf.models import TMaze
+
+FILTERS: dict[str, Callable[[], Filter]] = {
+    "exact": lambda: ExactFilter(TMaze()),
+    "exact, outcomes apart": lambda: ExactFilter(TMaze(), joint_outcomes=False),
+}
+
+
+@pytest.fixture(params=FILTERS.values(), ids=FILTERS.keys())
+def carrier(request: pytest.FixtureRequest) -> Filter:
+    return request.param()
+
+
+@pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
+def test_shapes_and_steps(carrier: Filter, batch: tuple[int, ...]) -> None:
+    start = carrier.update(carrier.initial(batch), {"position": 0})
+    moved = carrier.predict(start, torch.full(batch, 3))
+    assert (start.step, moved.step) == (0, 1)
+    for belief in (start, moved):
+        assert belief.batch_shape == batch
+        assert belief.free_energy.shape == belief.terms.total.shape == batch
+        for marginal in belief.marginals.values():
+            assert marginal.batch_shape == batch
+        assert all(x.shape == (5, *batch) for x in belief.sample(5).values())
+    terms = carrier.expected_free_energy(moved)
+    assert terms.total.shape == batch
+    assert set(terms.per_site) == set(carrier.observation_sites)
+
+
+def test_terms_add_up(carrier: Filter) -> None:
+    belief = carrier.predict(carrier.update(carrier.initial(), {"position": 0}), 1)
+    seen = carrier.update(belief, {"position": 1, "reward": 1})
+    assert float(seen.terms.total) == pytest.approx(float(seen.free_energy), abs=1e-10)
+    assert belief.terms.total == belief.free_energy == 0.0
+    terms = carrier.expected_free_energy(belief)
+    parts = terms.risk + terms.ambiguity - terms.novelty
+    assert float(terms.total) == pytest.approx(float(parts), abs=1e-10)
+
+
+def test_actions_broadcast_against_the_batch(carrier: Filter) -> None:
+    start = carrier.update(carrier.initial((2, 1)), {"position": 0})
+    fanned = carrier.predict(start, torch.arange(4))
+    assert fanned.batch_shape == (2, 4)
+    for u in range(4):
+        alone = carrier.predict(start, torch.full((2, 1), u))
+        for name, marginal in alone.marginals.items():
+            torch.testing.assert_close(
+                fanned.marginals[name].probs[:, u], marginal.probs.squeeze(1)
+            )
+
+
+def test_reshape_and_take_rearrange_the_batch(carrier: Filter) -> None:
+    belief = carrier.update(
+        carrier.predict(carrier.update(carrier.initial((4,)), {"position": 0}), torch.arange(4)),
+        {"reward": torch.tensor([0, 1, 2, 0])},
+    )
+    square = belief.reshape(2, 2)
+    torch.testing.assert_close(square.free_energy, belief.free_energy.reshape(2, 2))
+    torch.testing.assert_close(square.terms.accuracy, belief.terms.accuracy.reshape(2, 2))
+    picked = belief.take(torch.tensor([3, 1]))
+    torch.testing.assert_close(picked.free_energy, belief.free_energy[[3, 1]])
+    torch.testing.assert_close(
+        picked.marginals["context"].probs, belief.marginals["context"].probs[[3, 1]]
+    )
+
+
+def test_beliefs_are_frozen_and_filters_keep_no_state(carrier: Filter) -> None:
+    belief = carrier.initial()
+    with pytest.raises(AttributeError):
+        belief.step = 3  # type: ignore[misc]
+    first = carrier.update(belief, {"reward": 0})
+    carrier.update(carrier.predict(first, 1), {"reward": 2})
+    again = carrier.update(carrier.initial(), {"reward": 0})
+    assert first.marginals["location"].probs.equal(again.marginals["location"].probs)

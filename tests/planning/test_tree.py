@@ -1,0 +1,38 @@
+"""The tree of policy prefixes."""
+
+import itertools
+
+import pytest
+import torch
+
+from pyro_activeinf.planning.tree import all_policies, policy_tree
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("controls", "horizon"), [([2], 3), ([3, 2], 2), ([1], 2)])
+def test_policies_come_in_the_order_of_product(controls: list[int], horizon: int) -> None:
+    actions = list(itertools.product(*(range(n) for n in controls)))
+    expected = torch.tensor(list(itertools.product(actions, repeat=horizon)))
+    found = all_policies(controls, horizon, CPU)
+    assert torch.equal(found, expected.squeeze(-1) if len(controls) == 1 else expected)
+
+
+@pytest.mark.parametrize("rows", [slice(None), slice(3, 7), slice(2, None, 3), slice(0, 1)])
+def test_following_nodes_to_the_root_gives_the_policy_back(rows: slice) -> None:
+    policies = all_policies([3], 3, CPU)[rows]
+    tree = policy_tree(policies, [3])
+    for p, policy in enumerate(policies.tolist()):
+        node, path = int(tree.nodes[-1][p]), []
+        for parents, actions in zip(reversed(tree.parents), reversed(tree.actions), strict=True):
+            path.insert(0, int(actions[node]))
+            node = int(parents[node])
+        assert path == policy
+    distinct = [len({tuple(x[:t]) for x in policies.tolist()}) for t in (1, 2, 3)]
+    assert [len(actions) for actions in tree.actions] == distinct
+
+
+def test_only_full_branching_is_complete() -> None:
+    assert policy_tree(all_policies([3], 2, CPU), [3]).complete == (True, True)
+    assert policy_tree(all_policies([3], 2, CPU)[:6], [3]).complete == (False, True)
+    assert policy_tree(all_policies([3], 2, CPU)[1:], [3]).complete == (True, False)

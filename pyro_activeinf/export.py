@@ -90,7 +90,7 @@ def inference_data(found: Mapping[str, Dataset]) -> InferenceData:
     """Hold groups as ArviZ 0.x does."""
     from arviz import InferenceData
 
-    return InferenceData(attrs=attributes(), **found)
+    return InferenceData(attributes(), warn_on_custom_groups=False, **found)
 
 
 def data_tree(found: Mapping[str, Dataset]) -> DataTree:
@@ -116,7 +116,7 @@ def groups(source: object, draws: int) -> dict[str, Dataset]:
 
 
 @groups.register(Trajectory)
-def _(source: Trajectory, draws: int) -> dict[str, Dataset]:
+def _groups_of_trajectory(source: Trajectory, draws: int) -> dict[str, Dataset]:
     _require_free([*source.observations, *source.beliefs])
     return {
         "posterior": _posterior(source, draws),
@@ -239,9 +239,11 @@ def _dataset(
     from xarray import Dataset
 
     named = {_netcdf(name): variable for name, variable in variables.items()}
-    used = {dim: size for dims, value, _ in named.values() for dim, size in zip(dims, value.shape)}
-    counted = {dim: np.arange(size) for dim, size in used.items()}
-    given = {name: values for name, values in (coords or {}).items() if name in used}
+    sizes: dict[str, int] = {}
+    for dims, value, _ in named.values():
+        sizes |= zip(dims, value.shape, strict=True)
+    counted = {dim: np.arange(size) for dim, size in sizes.items()}
+    given = {name: values for name, values in (coords or {}).items() if name in sizes}
     when = {name: ("time", getattr(source, name).numpy(force=True)) for name in ("episode", "step")}
     return Dataset(named, coords={**counted, **when, **given}, attrs=attributes())
 

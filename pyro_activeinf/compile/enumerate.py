@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -15,7 +16,6 @@ from .. import ops
 from .._checks import complain
 from .tables import Role, Site, Table, Variable
 
-
 _HANDLERS = threading.RLock()  # Pyro's stack of handlers is one for all threads
 
 
@@ -23,14 +23,19 @@ class ProgramError(ValueError):
     """A program that cannot be compiled; the text names the program, the site and the way out."""
 
 
+# The last dim belongs to no variable: what a program fails to broadcast shows there.
+FREE_DIM = (Variable(Role.STATE, "(none)"), 1)
+
+
 class Enumerator(Messenger):
-    """Replaces sampling by enumeration: the i-th variable's support lies on dim ``-1 - i``.
+    """Replaces sampling by enumeration: the i-th variable's support lies on dim ``-2 - i``.
 
     Args:
         program: the program's name, for errors.
-        upstream: variables that already have a dim, from the right, with their sizes.
+        upstream: the dims of another enumerator, to go on from: variables with their sizes.
         role: the role of the variables that this program samples.
-        known: supports that are fixed beforehand (those of ``initial``, for ``transition``).
+        known: the program that fixed the supports of the sites beforehand, and these sites.
+        normalized: whether the probabilities of a site have to sum to one.
     """
 
     def __init__(
@@ -38,21 +43,23 @@ class Enumerator(Messenger):
         program: str,
         upstream: Sequence[tuple[Variable, int]],
         role: Role,
-        known: Mapping[str, Site] | None = None,
+        known: tuple[str, Mapping[str, Site]] | None = None,
         normalized: bool = True,
     ) -> None:
         super().__init__()
         self.program, self.role, self.known = program, role, known
-        self.dims = list(upstream)
+        self.dims = list(upstream) or [FREE_DIM]
         self.normalized = normalized
         self.sites: dict[str, Site] = {}
         self.tables: list[Table] = []
 
     def _pyro_sample(self, msg: Any) -> None:
         msg["stop"] = True  # the enumeration stays out of any trace around it
+        if type(msg["fn"]).__name__ == "_Subsample":
+            return self._reject_plate(msg["name"])
         if msg["is_observed"]:
             return self._reject_observed(msg)
-        site = self._site(msg["name"], msg["fn"], msg["cond_indep_stack"])
+        site = self._site(msg["name"], msg["fn"])
         self.sites[site.name] = site
         variable = Variable(self.role, site.name)
         self.dims.append((variable, site.size))
@@ -62,47 +69,46 @@ class Enumerator(Messenger):
         msg["value"], msg["done"] = value, True
         return None
 
+    def _reject_plate(self, name: str) -> None:
+        raise ProgramError(
+            complain(
+                f"plate '{name}' of {self.program}",
+                "sites outside of any plate",
+                "a plate",
+                "Write one site per variable; batch dims are added by the library.",
+            )
+        )
+
     def _reject_observed(self, msg: Any) -> None:
         if not msg["infer"].get("_deterministic"):
             raise ProgramError(
                 complain(
-                    f"site '{msg['name']}' of `{self.program}`",
+                    f"site '{msg['name']}' of {self.program}",
                     "a site without obs=",
                     "an observed one",
                     "Sample it; observations are handed to the filter or to model(observations).",
                 )
             )
 
-    def _site(self, name: str, fn: Any, plates: Sequence[Any]) -> Site:
-        where = f"site '{name}' of `{self.program}`"
+    def _site(self, name: str, fn: Any) -> Site:
+        where = f"site '{name}' of {self.program}"
         if name in self.sites:
             raise ProgramError(complain(where, "a name used once", "a second sample statement"))
-        if plates:
-            raise ProgramError(
-                complain(
-                    where,
-                    "a site outside of any plate",
-                    f"plate '{plates[0].name}'",
-                    "Write one site per variable; batch dims are added by the library.",
-                )
-            )
-        if self.known is not None:
-            return self._known_site(self.known, name, where)
-        return Site(name, finite_support(fn, where))
-
-    @staticmethod
-    def _known_site(known: Mapping[str, Site], name: str, where: str) -> Site:
-        if name not in known:
-            raise ProgramError(complain(where, f"one of the sites {list(known)}", f"'{name}'"))
-        return known[name]
+        if self.known is None:
+            return Site(name, finite_support(fn, where))
+        origin, sites = self.known
+        if name not in sites:
+            raise ProgramError(complain(where, f"one of the sites {list(sites)}", f"'{name}'"))
+        same_support(fn, sites[name], where, origin)
+        return sites[name]
 
     def _table(self, variable: Variable, site: Site, fn: Any, value: Tensor, dim: int) -> Table:
-        where = f"site '{site.name}' of `{self.program}`"
-        log_probs = site_log_probs(fn, value, site.size, dim, where)
+        where = f"site '{site.name}' of {self.program}"
+        log_probs = site_log_probs(fn, value, dim, where)
         sizes = [size for _, size in self.dims]
         for j, size in enumerate(reversed(log_probs.shape)):
             if size != 1 and (j >= len(sizes) or size != sizes[j]):
-                known = {v.name: s for v, s in self.dims[:-1]}
+                known = {v.name: s for v, s in self.dims[1:-1]}
                 raise misaligned(where, fn, f"one dim for each of {known}")
         parents = [j for j in range(dim - 1) if j < log_probs.dim() and log_probs.shape[-1 - j] > 1]
         table = _squeeze(log_probs, [*parents, dim - 1], site.size)
@@ -128,7 +134,7 @@ def check_normalized(log_probs: Tensor, where: str) -> None:
                 where,
                 "probabilities that sum to 1 over its support",
                 f"sums from {float(total.min()):.3g} to {float(total.max()):.3g}",
-                "Its support is that of the same site in `initial`; give both all the values.",
+                "Its values are those of the same site in initial; give both all of them.",
             )
         )
 
@@ -155,20 +161,26 @@ def finite_support(fn: Any, where: str) -> Tensor:
     )
 
 
-def site_log_probs(fn: Any, value: Tensor, size: int, dim: int, where: str) -> Tensor:
+def same_support(fn: Any, site: Site, where: str, origin: str) -> None:
+    """Raise ``ProgramError`` where a distribution has other values than a site had before."""
+    exact = exact_log_probs(fn)
+    size = site.size if exact is None else exact.shape[-1]
+    if size != site.size or fn.event_shape != site.support.shape[1:]:
+        raise ProgramError(
+            complain(
+                where,
+                f"{site.size} values of shape {tuple(site.support.shape[1:])}, as in {origin}",
+                f"{size} of shape {tuple(fn.event_shape)}",
+                "A site has the same support wherever it is sampled.",
+            )
+        )
+
+
+def site_log_probs(fn: Any, value: Tensor, dim: int, where: str) -> Tensor:
     """log p(value) over every value, exactly -inf where a probability is 0 (torch clamps there)."""
     exact = exact_log_probs(fn)
     if exact is None:
         return _evaluated(fn, value)
-    if exact.shape[-1] != size:
-        raise ProgramError(
-            complain(
-                where,
-                f"{size} values, as in `initial`",
-                f"{exact.shape[-1]} values, of shape {tuple(exact.shape)}",
-                "`transition` samples the same sites as `initial`, with the same supports.",
-            )
-        )
     padded = exact.reshape(*[1] * (dim + 1 - exact.dim()), *exact.shape)
     if padded.shape[-1 - dim] != 1:
         raise misaligned(where, fn, "leave its own dim free")
@@ -192,7 +204,21 @@ def exact_log_probs(fn: Any) -> Tensor | None:
         if given is None:
             return torch.nn.functional.logsigmoid(torch.stack([-fn.logits, fn.logits], -1))
         return ops.log(torch.stack([1 - given, given], -1))
+    if isinstance(fn, torch.distributions.Binomial) and given is not None:
+        return binomial_log_probs(fn.total_count, given.unsqueeze(-1))
     return None
+
+
+def binomial_log_probs(counts: Tensor, probs: Tensor) -> Tensor | None:
+    """Log-probabilities of 0 .. n successes, ``(*batch, n + 1)``; ``None`` where n varies."""
+    n = int(counts.max())
+    if n != int(counts.min()):
+        return None
+    hits = torch.arange(n + 1).to(probs)
+    misses = n - hits
+    log_ways = math.lgamma(n + 1) - torch.lgamma(hits + 1) - torch.lgamma(misses + 1)
+    log_hits = torch.where(hits > 0, hits * ops.log(probs), 0.0)
+    return log_ways + log_hits + torch.where(misses > 0, misses * ops.log(1 - probs), 0.0)
 
 
 def misaligned(where: str, fn: Any, expected: str) -> ProgramError:

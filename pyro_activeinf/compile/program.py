@@ -108,7 +108,7 @@ def _transition(
     upstream = start.dims + [
         (Variable(Role.CONTROL, f"action_{f}"), size) for f, size in enumerate(controls)
     ]
-    move = Enumerator("transition", upstream, Role.NEXT, start.sites)
+    move = Enumerator("transition", upstream, Role.NEXT, ("initial", start.sites))
     device = next(iter(start.sites.values())).support.device
     run(programs.transition, "transition", move, state, _actions(controls, len(start.dims), device))
     missing = [name for name in start.sites if name not in move.sites]
@@ -158,7 +158,7 @@ def compile_preferences(programs: Any, outcomes: Sequence[Site], step: int) -> t
     if prefer is None:
         return ()
     known = {site.name: site for site in outcomes}
-    handler = Enumerator("prefer", [], Role.OUTCOME, known, normalized=False)
+    handler = Enumerator("prefer", [], Role.OUTCOME, ("observe", known), normalized=False)
     run(prefer, "prefer", handler, *([step] if depends_on_step(programs) else []))
     return tuple(handler.tables)
 

@@ -1,1 +1,13 @@
-"""Figures."""
+"""Figures of what an agent believed, planned and did.
+
+Each function returns a :class:`matplotlib.figure.Figure` that belongs to no window: save it with
+``figure.savefig("beliefs.pdf")``, or let a notebook show it. Matplotlib is imported at the first
+figure, and its settings stay as they are. Colors are told apart by readers with color-vision
+deficiencies and, with line styles, markers and hatches, in print without color.
+"""
+
+from .belief_maps import beliefs
+from .energy_lines import free_energy
+from .policy_charts import policies
+
+__all__ = ["beliefs", "free_energy", "policies"]

@@ -12,8 +12,8 @@ from pyro_activeinf import Agent
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import OpenLoop
-from tests.references import load_reference, reference_model
 from tests.bridge import pomdp
+from tests.references import load_reference, reference_model
 
 START = {"position": 0, "reward": 0}
 

@@ -195,7 +195,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], name: str) -> N
 
 def test_policies_outside_the_space_are_refused() -> None:
     exact = ExactFilter(TMaze())
-    with pytest.raises(ValueError, match="`action`.*from 0 to 3"):
+    with pytest.raises(ValueError, match=r"`action`.*from 0 to 3"):
         OpenLoop(1, policies=torch.tensor([[4]]))(exact, exact.initial())
     with pytest.raises(ValueError, match="`policies`"):
         OpenLoop(1, policies=torch.zeros(2, 1, 2))(exact, exact.initial())

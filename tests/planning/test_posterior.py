@@ -42,7 +42,7 @@ def test_habit_of_several_controls_multiplies_over_steps() -> None:
 
 
 def test_a_policy_habit_must_fit_the_policies() -> None:
-    with pytest.raises(ValueError, match="`habit`.*each of the 2 policies"):
+    with pytest.raises(ValueError, match=r"`habit`.*each of the 2 policies"):
         log_habit(torch.tensor([[0], [1]]), {"policy": torch.zeros(3)})
 
 

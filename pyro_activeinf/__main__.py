@@ -1,0 +1,78 @@
+"""The command line of the library."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from . import demo
+from ._checks import complain
+
+INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; wrong arguments exit with 2 and a sentence."""
+    parser = argparse.ArgumentParser("python -m pyro_activeinf", description=__doc__)
+    commands = parser.add_subparsers(title="commands", required=True, metavar="command")
+    _add_demo(commands)
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(1)  # tensors are small: several threads only get in each other's way
+    try:
+        options.run(options)
+    except KeyboardInterrupt:
+        print("Interrupted: no results were written.", file=sys.stderr)
+        return INTERRUPTED
+    return 0
+
+
+def _add_demo(commands: Any) -> None:
+    text = "Two agents in the T-maze and one on FrozenLake: figures, a trajectory and a table."
+    parser = commands.add_parser("demo", help=text, description=text)
+    parser.add_argument(
+        "--output", type=Path, default=Path("demo"), metavar="DIR", help="folder (default: demo)"
+    )
+    parser.add_argument(
+        "--trials",
+        type=_count,
+        default=200,
+        metavar="N",
+        help="trials of each agent in the T-maze; FrozenLake gets a quarter (default: 200)",
+    )
+    parser.add_argument(
+        "--seed", type=_seed, default=0, metavar="S", help="of all random numbers (default: 0)"
+    )
+    parser.set_defaults(run=lambda options: _demo(parser, options))
+
+
+def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    try:
+        results = demo.run(options.output, options.trials, options.seed)
+    except OSError as error:
+        got = f"{options.output} ({error.strerror})"
+        parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
+    print(results.table())
+    print(f"Figures, trajectory.nc and results.json are in {options.output}.")
+
+
+def _count(text: str) -> int:
+    return _whole_number(text, 1, "an integer of at least 1")
+
+
+def _seed(text: str) -> int:
+    return _whole_number(text, 0, "an integer from 0 to 4294967295")
+
+
+def _whole_number(text: str, least: int, expected: str) -> int:
+    if not text.isdecimal() or not least <= int(text) < 2**32:
+        raise argparse.ArgumentTypeError(f"expected {expected}, got {text}.")
+    return int(text)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

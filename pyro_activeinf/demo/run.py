@@ -1,0 +1,69 @@
+"""Run the demonstration, from worlds to files."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pyro
+
+from ..export import to_arviz
+from ..records import Trajectory
+from . import lake, tmaze
+from .figures import save_figures
+from .files import writable_folder, write
+from .results import Results
+
+
+def run(output: Path, trials: int = 200, seed: int = 0, progress: bool = True) -> Results:
+    """Let agents act in the T-maze and in FrozenLake, and write what came of it.
+
+    Written are ``beliefs.png``, ``policies.png`` and ``free_energy.png`` (of the first trial in
+    the T-maze), ``comparison.png``, ``trajectory.nc`` (all trials of the epistemic agent there)
+    and ``results.json``.
+
+    Args:
+        output: folder; made where there is none.
+        trials: number of trials of each agent in the T-maze; FrozenLake gets a quarter as many.
+        seed: of all random numbers.
+        progress: show progress bars.
+
+    Returns:
+        The measures of all agents, in the order in which they acted.
+
+    Raises:
+        OSError: the folder cannot be made or written to.
+        KeyboardInterrupt: a rollout was interrupted; nothing is written then.
+    """
+    writable_folder(output)
+    pyro.set_rng_seed(seed)
+    seeker = _played("T-maze, epistemic agent", tmaze.epistemic, trials, progress)
+    gambler = _played("T-maze, reward-only agent", tmaze.reward_only, trials, progress)
+    walker = _played("FrozenLake 4x4", lake.play, max(1, trials // 4), progress)
+    rows = (
+        *tmaze.rows("epistemic agent", seeker),
+        *tmaze.rows("reward-only agent", gambler),
+        lake.row(walker),
+    )
+    results = Results(seed, rows, lake.optimum())
+    _write(output, seeker, results)
+    return results
+
+
+def _played(
+    title: str, play: Callable[[int, bool], Trajectory], episodes: int, progress: bool
+) -> Trajectory:
+    """A whole rollout, announced where there is a progress bar."""
+    if progress:
+        print(title, file=sys.stderr)
+    trajectory = play(episodes, progress)
+    if int(trajectory.episode[-1]) + 1 < episodes:  # an interrupted rollout returns what it has
+        raise KeyboardInterrupt
+    return trajectory
+
+
+def _write(output: Path, seeker: Trajectory, results: Results) -> None:
+    save_figures(output, seeker.episodes()[0], results)
+    write(output / "trajectory.nc", lambda path: to_arviz(seeker).to_netcdf(str(path)))
+    write(output / "results.json", lambda path: path.write_text(results.to_json()))

@@ -166,6 +166,15 @@ class Belief(ABC):
 
 
 @dataclass(frozen=True)
+class PlanReport:
+    """How large a closed-loop plan is, and what it left out."""
+
+    beliefs: int  # distinct beliefs that were met
+    expanded: int  # of which were looked beyond
+    cut: float  # largest probability of outcomes left out, for one belief and action
+
+
+@dataclass(frozen=True)
 class PolicyPosterior:
     r"""q(pi), proportional to habit(pi) exp(-gamma G(pi)), and why.
 
@@ -178,6 +187,7 @@ class PolicyPosterior:
     expected_free_energy: Tensor  # (*batch, policies), in nats, of the terms that were counted
     probs: Tensor  # (*batch, policies)
     action_probs: Tensor  # (*batch, *controls): of the first action
+    report: PlanReport | None = None  # of a closed-loop plan
 
     @cached_property
     def terms(self) -> ExpectedFreeEnergyTerms:

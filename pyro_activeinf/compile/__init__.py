@@ -2,7 +2,14 @@
 
 from .cache import Compiled, fingerprint
 from .enumerate import ProgramError
-from .program import Programs, compile_habit, compile_preferences, compile_program, control_sizes
+from .program import (
+    Programs,
+    compile_habit,
+    compile_preferences,
+    compile_program,
+    control_sizes,
+    depends_on_step,
+)
 from .tables import Role, Site, Table, Tables, Variable
 
 __all__ = [
@@ -18,5 +25,6 @@ __all__ = [
     "compile_preferences",
     "compile_program",
     "control_sizes",
+    "depends_on_step",
     "fingerprint",
 ]

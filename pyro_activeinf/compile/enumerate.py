@@ -162,16 +162,17 @@ def finite_support(fn: Any, where: str) -> Tensor:
 
 
 def same_support(fn: Any, site: Site, where: str, origin: str) -> None:
-    """Raise ``ProgramError`` where a distribution has other values than a site had before."""
-    exact = exact_log_probs(fn)
-    size = site.size if exact is None else exact.shape[-1]
-    if size != site.size or fn.event_shape != site.support.shape[1:]:
+    """Raise ``ProgramError`` where a distribution has other values than its site had before."""
+    if isinstance(fn, dist.Delta) and fn.event_dim == 0:
+        return
+    support = finite_support(fn, where)
+    if support.shape != site.support.shape or bool((support != site.support).any()):
         raise ProgramError(
             complain(
                 where,
-                f"{site.size} values of shape {tuple(site.support.shape[1:])}, as in {origin}",
-                f"{size} of shape {tuple(fn.event_shape)}",
-                "A site has the same support wherever it is sampled.",
+                f"the {site.size} values {site.support.tolist()}, as in {origin}",
+                f"the {len(support)} values {support.tolist()}",
+                "A site has the same values wherever it is sampled.",
             )
         )
 

@@ -18,7 +18,9 @@ from .tables import Role, Site, Table, Tables, Variable
 class Programs(Protocol):
     """What can be compiled: any object with the three programs (``prefer``, ``habit`` optional)."""
 
-    actions: gym.Space[Any] | None
+    @property
+    def actions(self) -> gym.Space[Any] | None:
+        """What can be done; ``None`` where there is nothing to choose."""
 
     def initial(self) -> Any:
         """p(s_0): samples the state sites, returns the state."""
@@ -85,6 +87,7 @@ def compile_program(programs: Programs) -> Tables:
     look = Enumerator("observe", start.dims, Role.OUTCOME)
     run(programs.observe, "observe", look, state)
     _some("observe", "observation", look.sites)
+    _distinct(start.sites, look.sites)
     return Tables(
         states=tuple(start.sites.values()),
         outcomes=tuple(look.sites.values()),
@@ -98,7 +101,20 @@ def compile_program(programs: Programs) -> Tables:
 def _some(program: str, kind: str, sites: dict[str, Site]) -> None:
     if not sites:
         raise ProgramError(
-            complain(f"`{program}`", f"at least one {kind} site", "none", "Add a pyro.sample.")
+            complain(program, f"at least one {kind} site", "none", "Add a pyro.sample.")
+        )
+
+
+def _distinct(states: dict[str, Site], outcomes: dict[str, Site]) -> None:
+    both = [name for name in outcomes if name in states]
+    if both:
+        raise ProgramError(
+            complain(
+                "observe",
+                "other site names than in initial",
+                f"{both} in both",
+                "Model(observations, actions) has all of them in one trace: rename them.",
+            )
         )
 
 
@@ -115,8 +131,8 @@ def _transition(
     if missing:
         raise ProgramError(
             complain(
-                "`transition`",
-                f"the sites of `initial`, {list(start.sites)}",
+                "transition",
+                f"the sites of initial, {list(start.sites)}",
                 f"no sample of {missing}",
             )
         )
@@ -133,11 +149,50 @@ def _actions(controls: tuple[int, ...], offset: int, device: torch.device) -> Te
     ]
     if len(each) < 2:
         return each[0] if each else None
-    return torch.stack(torch.broadcast_tensors(*each), -1)
+    return StackedControls.of(each)
+
+
+class StackedControls(Tensor):
+    """Several controls stacked last; ``[..., f]`` and ``unbind(-1)`` keep each on its own dim.
+
+    A slice of the stack has the dims of all the controls. Handing the one control out instead
+    lets shapes tell which of them a site depends on.
+    """
+
+    each: list[Tensor]
+
+    @classmethod
+    def of(cls, each: list[Tensor]) -> StackedControls:
+        """Stack controls whose shapes broadcast."""
+        stacked = torch.stack(torch.broadcast_tensors(*each), -1).as_subclass(cls)
+        stacked.each = each
+        return stacked
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Hand one control out where it is asked for; else act on the stack."""
+        kwargs = kwargs or {}
+        with torch._C.DisableTorchFunctionSubclass():
+            if func is Tensor.__getitem__ and _picks_one(args[1]):
+                return args[0].each[args[1][1]]
+            if func in {Tensor.unbind, torch.unbind} and [*args[1:], *kwargs.values()] == [-1]:
+                return tuple(args[0].each)
+            return func(*args, **kwargs)
+
+
+def _picks_one(index: Any) -> bool:
+    """Whether an index is ``[..., f]``."""
+    pair = isinstance(index, tuple) and len(index) == 2
+    return pair and index[0] is Ellipsis and isinstance(index[1], int)
 
 
 def _without_idle_controls(table: Table) -> Table:
-    """Drop controls that do not matter: each is a slice of one tensor, which hides its dims."""
+    """Drop controls that make no difference, which a slice of the stack still has the dims of.
+
+    Not where the table is learned: controls that are alike now may come to differ.
+    """
+    if table.log_probs.requires_grad:
+        return table
     log_probs, parents = table.log_probs, list(table.parents)
     for variable in [v for v in parents if v.role is Role.CONTROL]:
         dim = parents.index(variable)
@@ -173,13 +228,29 @@ def compile_habit(programs: Any, controls: tuple[int, ...]) -> dict[str, Tensor]
     """Log-probabilities of each site of ``habit``: ``action`` (or ``action_0``, ..), or ``policy``.
 
     Raises:
-        ProgramError: where ``habit`` samples other sites than these.
+        ValueError: where ``habit`` samples other sites than these, dependent ones, or an action
+            of another size than the model's.
     """
     habit = getattr(programs, "habit", None)
     if habit is None:
         return {}
     handler = Enumerator("habit", [], Role.CONTROL)
     run(habit, "habit", handler)
-    single = ["action"] if len(controls) == 1 else [f"action_{f}" for f in range(len(controls))]
-    known_names("habit", handler.sites, ["policy", *single])
-    return {table.variable.name: table.log_probs for table in handler.tables}
+    names = ["action"] if len(controls) == 1 else [f"action_{f}" for f in range(len(controls))]
+    known_names("habit", handler.sites, ["policy", *names])
+    sizes = dict(zip(names, controls, strict=True))
+    return {table.variable.name: _checked_habit(table, sizes) for table in handler.tables}
+
+
+def _checked_habit(table: Table, sizes: dict[str, int]) -> Tensor:
+    name, log_probs = table.variable.name, table.log_probs
+    if table.parents or log_probs.shape[-1] != sizes.get(name, log_probs.shape[-1]):
+        raise ProgramError(
+            complain(
+                f"site '{name}' of habit",
+                f"one probability for each of {sizes.get(name, 'the policies')}",
+                f"shape {tuple(log_probs.shape)}",
+                "Sites of habit do not depend on each other.",
+            )
+        )
+    return log_probs

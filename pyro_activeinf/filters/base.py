@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -57,3 +58,39 @@ class Filter(ABC):
     @abstractmethod
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
+
+
+@dataclass(frozen=True)
+class Branches:
+    """What may be seen from some beliefs, and what one would believe then: a sparse list."""
+
+    parents: Tensor  # (branches,): index of the belief that branches
+    probs: Tensor  # (branches,): probability of the outcome under it
+    packed: Tensor  # (branches, numbers): the belief after the outcome
+    cut: Tensor  # (beliefs,): probability of the outcomes that were left out
+
+
+class BranchingFilter(Filter):
+    """A filter whose outcomes can be enumerated, and whose beliefs fit into a row of numbers."""
+
+    @abstractmethod
+    def branch(self, belief: Belief, threshold: float) -> Branches:
+        """Every joint outcome of more than ``threshold`` probability, for beliefs ``(n,)``."""
+
+    @abstractmethod
+    def pack(self, belief: Belief) -> Tensor:
+        """Beliefs ``(*batch)`` as numbers ``(*batch, numbers)`` that are equal where they are."""
+
+    @abstractmethod
+    def unpack(self, packed: Tensor, step: int) -> Belief:
+        """The beliefs that :meth:`pack` wrote, about a time step."""
+
+    @property
+    @abstractmethod
+    def stationary(self) -> bool:
+        """Whether preferences are the same at every time step."""
+
+    @property
+    @abstractmethod
+    def version(self) -> object:
+        """An object that is another one whenever the model has changed."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -11,14 +12,20 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, known_names
-from ..compile import Compiled, Programs, Tables
+from ..compile import Compiled, Programs, Tables, depends_on_step
 from ..records import ExpectedFreeEnergyTerms
-from .base import Filter
+from .base import Branches, BranchingFilter
 from .belief import Evidence, JointBelief
 from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods, impossible
 from .motion import action_index, by_action
-from .outcomes import OutcomeModel, ScoredOutcomes, outcome_model, score_outcomes
+from .outcomes import (
+    OutcomeModel,
+    ScoredOutcomes,
+    joint_likelihood,
+    outcome_model,
+    score_outcomes,
+)
 from .smoothing import Smoothing, backward
 
 
@@ -37,6 +44,10 @@ class _Arrays:
             self._outcomes = outcome_model(self.tables, joint)
         return self._outcomes
 
+    @cached_property
+    def joint_likelihood(self) -> Tensor:
+        return joint_likelihood(self.tables)
+
     def scored(self, joint: bool, preferences: Any) -> ScoredOutcomes:
         key = id(preferences)
         if key not in self._scored:
@@ -45,7 +56,7 @@ class _Arrays:
         return self._scored[key][1]
 
 
-class ExactFilter(Filter):
+class ExactFilter(BranchingFilter):
     r"""Exact inference over the joint state of a discrete program.
 
     .. math::
@@ -180,6 +191,35 @@ class ExactFilter(Filter):
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step)
         return arrays.scored(self.joint_outcomes, preferences).terms(belief.probs)
+
+    @property
+    def stationary(self) -> bool:
+        """Whether preferences are the same at every time step."""
+        return not depends_on_step(self._compiled.programs)
+
+    @property
+    def version(self) -> object:
+        """The tables: another object whenever the model has changed."""
+        return self.tables
+
+    def pack(self, belief: JointBelief) -> Tensor:  # type: ignore[override]
+        """Probabilities of the joint states, ``(*batch, states)``."""
+        return belief.probs
+
+    def unpack(self, packed: Tensor, step: int) -> JointBelief:
+        """The beliefs of these probabilities, about a time step."""
+        return JointBelief(step, self._arrays.tables.states, probs_=packed)
+
+    def branch(self, belief: JointBelief, threshold: float) -> Branches:  # type: ignore[override]
+        """Every joint outcome of more than ``threshold`` probability, for beliefs ``(n,)``."""
+        likelihood = self._current().joint_likelihood
+        probs = belief.probs @ likelihood
+        kept = probs > threshold
+        parents, outcomes = kept.nonzero(as_tuple=True)
+        joint = belief.probs[parents] * likelihood.T[outcomes]
+        mass = joint.sum(-1, keepdim=True)
+        cut = torch.where(kept, 0.0, probs).sum(-1)
+        return Branches(parents, probs[kept], joint / mass, cut)
 
     def smooth(self, observations: Mapping[str, Any], actions: Any = None) -> Smoothing:
         r"""q(s_t | o_{0..T}) and q(s_t, s_{t+1} | o_{0..T}) for a whole episode.

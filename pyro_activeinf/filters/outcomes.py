@@ -38,12 +38,17 @@ def outcome_model(tables: Tables, joint: bool) -> OutcomeModel:
         for group in groups:
             group[:, 0] = 1.0
     else:
-        both = log_likelihood(tables, names).exp().flatten(1)
-        both = both[:, (both.detach() > 0).any(0)]  # outcomes that no state can show cost nothing
+        both = joint_likelihood(tables)
         blocks, groups = [both, *blocks], [_indicator(both.shape[-1], 0, len(names)), *groups]
     likelihood = torch.cat(blocks, -1)
     indicator = torch.cat(groups).to(likelihood)
     return OutcomeModel(names, likelihood, indicator, -ops.xlogx(likelihood) @ indicator)
+
+
+def joint_likelihood(tables: Tables) -> Tensor:
+    """p(o | s) of the joint outcomes that some state can show, ``(states, outcomes)``."""
+    found = log_likelihood(tables, [site.name for site in tables.outcomes]).exp().flatten(1)
+    return found[:, (found.detach() > 0).any(0)]
 
 
 def _indicator(columns: int, group: int, sites: int) -> Tensor:

@@ -2,5 +2,6 @@
 
 from .base import Planner
 from .open_loop import OpenLoop
+from .sophisticated import Sophisticated
 
-__all__ = ["OpenLoop", "Planner"]
+__all__ = ["OpenLoop", "Planner", "Sophisticated"]

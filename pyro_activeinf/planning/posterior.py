@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
-from ..records import ExpectedFreeEnergyTerms, PolicyPosterior
+from ..records import ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
 
 
 def policy_posterior(
@@ -20,6 +20,7 @@ def policy_posterior(
     precision: float,
     habit: Mapping[str, Tensor],
     controls: Sequence[int],
+    report: PlanReport | None = None,
 ) -> PolicyPosterior:
     r""":math:`q(\pi) \propto p(\pi) e^{-\gamma G(\pi)}`, and its marginal over the first action.
 
@@ -33,7 +34,7 @@ def policy_posterior(
     size = math.prod(controls)
     action_probs = probs.new_zeros(*probs.shape[:-1], size).index_add(-1, first, probs)
     return PolicyPosterior(
-        policies, per_step, scores, probs, action_probs.unflatten(-1, tuple(controls))
+        policies, per_step, scores, probs, action_probs.unflatten(-1, tuple(controls)), report
     )
 
 

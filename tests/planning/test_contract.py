@@ -7,9 +7,11 @@ import torch
 
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.models import TMaze
-from pyro_activeinf.planning import OpenLoop, Planner
+from pyro_activeinf.planning import OpenLoop, Planner, Sophisticated
 
 PLANNERS: dict[str, Callable[[], Planner]] = {
+    "sophisticated": lambda: Sophisticated(2),
+    "sophisticated, discounted": lambda: Sophisticated(3, discount=0.9, terms={"epistemic"}),
     "open loop": lambda: OpenLoop(2),
     "open loop, pragmatic": lambda: OpenLoop(2, terms={"pragmatic"}),
     "open loop, some policies": lambda: OpenLoop(

@@ -1,0 +1,201 @@
+"""Closed-loop planning: what one will do depends on what one will see."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .._checks import complain, nonnegative, positive_int
+from ..compile import control_sizes
+from ..filters import BranchingFilter, Filter
+from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
+from .base import Planner, counted_terms
+from .graph import BeliefGraph
+from .posterior import boltzmann, log_habit, policy_posterior
+from .tree import all_policies
+
+
+class Sophisticated(Planner):
+    r"""Sophisticated inference: a recursion over actions and outcomes, equal beliefs merged.
+
+    .. math::
+        G(b, u) = g(b, u) + \delta \, E_{q(o|b,u)} \Big[ \sum_{u'} q(u'|b') \, G(b', u') \Big],
+        \qquad q(u|b) \propto p(u) \, e^{-\gamma G(b, u)}
+
+    where g is the expected free energy of the next step and b' the belief after the outcome o. An
+    infinite precision gives the minimum over u', hence dynamic programming on beliefs.
+
+    Beliefs that are equal (rounded to ``tolerance``) are one node, over all branches, agents of a
+    batch, and calls: what was expanded once is kept. Where preferences depend on time, a plan is
+    followed to its end, ``horizon`` steps after it was made; otherwise each call looks ``horizon``
+    steps ahead. Branches always follow joint outcomes, so that redundant sites cost nothing.
+
+    Args:
+        horizon: number of actions that are looked ahead.
+        discount: delta, weight of the next step relative to this one.
+        precision: gamma; infinite for the minimum.
+        terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
+        threshold: outcomes of at most this probability are left out; the report of the posterior
+            says how much was.
+        tolerance: how finely beliefs are told apart.
+        max_beliefs: more distinct beliefs are refused.
+
+    Raises:
+        ValueError: for a wrong argument; on a call, for more than ``max_beliefs`` beliefs.
+
+    Reference: Friston, Da Costa, Hafner, Hesp and Parr (2021), "Sophisticated inference", Neural
+    Computation 33.
+
+    Example:
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> posterior = Sophisticated(horizon=2, precision=math.inf)(filter, start)
+        >>> posterior.action_probs.tolist(), posterior.report.beliefs
+        ([0.0, 0.0, 0.0, 1.0], 15)
+    """
+
+    def __init__(
+        self,
+        horizon: int,
+        discount: float = 1.0,
+        precision: float = 16.0,
+        terms: Iterable[str] | None = None,
+        threshold: float = 0.0,
+        tolerance: float = 1e-9,
+        max_beliefs: int = 100_000,
+    ) -> None:
+        self.horizon = positive_int("horizon", horizon)
+        self.discount = nonnegative("discount", discount)
+        self.precision = nonnegative("precision", precision)
+        self.terms = counted_terms(terms)
+        self.threshold = nonnegative("threshold", threshold)
+        self.tolerance = nonnegative("tolerance", tolerance)
+        self.max_beliefs = positive_int("max_beliefs", max_beliefs)
+        self._kept: _Plan | None = None
+
+    def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
+        """Score the next actions from a belief on; batched over the belief's dims."""
+        controls = control_sizes(filter.actions)
+        if not controls:
+            raise ValueError(complain("model.actions", "a space of actions to plan over", None))
+        if not isinstance(filter, BranchingFilter):
+            raise ValueError(
+                complain(
+                    "filter",
+                    "one whose outcomes can be enumerated, as ExactFilter",
+                    filter,
+                    "Use OpenLoop or Variational with this filter.",
+                )
+            )
+        plan = self._plan(filter, controls)
+        values = plan.action_values(belief)
+        return policy_posterior(
+            plan.policies,
+            ExpectedFreeEnergyTerms(values.unsqueeze(-3), filter.observation_sites),
+            self.terms,
+            self.precision,
+            plan.habit,
+            controls,
+            PlanReport(plan.graph.size, len(plan.graph.expanded), plan.graph.cut),
+        )
+
+    def _plan(self, filter: BranchingFilter, controls: tuple[int, ...]) -> _Plan:
+        kept = self._kept
+        if kept is None or kept.filter is not filter or kept.version is not filter.version:
+            kept = _Plan(self, filter, controls)
+            # A plan that carries gradients is good for one backward pass.
+            self._kept = None if torch.is_grad_enabled() else kept
+        return kept
+
+
+class _Plan:
+    """A belief graph with the values of its actions, for one filter and version of its model."""
+
+    def __init__(
+        self, planner: Sophisticated, filter: BranchingFilter, controls: tuple[int, ...]
+    ) -> None:
+        self.planner, self.filter, self.version = planner, filter, filter.version
+        self.habit = filter.habit()
+        self.policies = all_policies(controls, 1, filter.device)
+        self.log_habit = log_habit(self.policies, self.habit)
+        self.graph = BeliefGraph(
+            filter,
+            self.policies.squeeze(1),
+            planner.threshold,
+            planner.tolerance,
+            planner.max_beliefs,
+        )
+        self._values: dict[int, Tensor] = {}  # by time step (0 where stationary)
+        self._terms: Tensor | None = None
+        self._end = 0
+
+    def action_values(self, belief: Belief) -> Tensor:
+        """Terms of every action from some beliefs, ``(*batch, actions, 4, 1 + sites)``."""
+        packed = self.filter.pack(belief)
+        roots = self.graph.add(packed.reshape(-1, packed.shape[-1]))
+        key = 0 if self.filter.stationary else belief.step
+        found = self._look_up(key, roots)
+        if found is None:
+            self.graph.grow(roots, self.planner.horizon, belief.step)
+            self._sweep(belief.step)
+            found = self._values[key][roots]
+        return found.unflatten(0, belief.batch_shape or (1,)).reshape(
+            *belief.batch_shape, *found.shape[1:]
+        )
+
+    def _look_up(self, key: int, roots: Tensor) -> Tensor | None:
+        values = self._values.get(key)
+        if values is None or len(values) <= int(roots.max()):
+            return None
+        found = values[roots]
+        return None if bool(found.isnan().any()) else found
+
+    def _sweep(self, step: int) -> None:
+        """Values of all nodes, backwards from the horizon; NaN where it was not grown that far."""
+        self._values, self._end = {}, step + self.planner.horizon
+        ahead: Tensor | None = None
+        for t in reversed(range(step, self._end)):
+            values = self._backup(ahead, t + 1)
+            ahead = self._mean(values)
+            self._values[0 if self.filter.stationary else t] = values
+
+    def _backup(self, ahead: Tensor | None, step: int) -> Tensor:
+        """One step of the recursion: ``(nodes, actions, 4, 1 + sites)``."""
+        terms = self._immediate(step)
+        actions = terms.shape[1]
+        if ahead is not None:
+            edges = self.graph.edges
+            after = edges.probs.reshape(-1, 1, 1) * ahead[edges.children]
+            flat = terms.new_zeros(self.graph.size * actions, *terms.shape[2:])
+            future = flat.index_add(0, edges.origins, after).unflatten(0, (-1, actions))
+            terms = terms + self.planner.discount * future[self._order]
+        values = terms.new_full((self.graph.size, *terms.shape[1:]), math.nan)
+        return values.index_copy(0, self._order, terms)
+
+    @property
+    def _order(self) -> Tensor:
+        return torch.cat(self.graph.order)
+
+    def _immediate(self, step: int) -> Tensor:
+        """Terms of the next outcomes, for the nodes in their order of expansion."""
+        if (
+            self._terms is None
+            or len(self._terms) < len(self.graph.expanded)
+            or (not self.filter.stationary)
+        ):
+            predicted = self.filter.unpack(torch.cat(self.graph.predicted), step)
+            self._terms = self.filter.expected_free_energy(predicted).values
+        return self._terms
+
+    def _mean(self, values: Tensor) -> Tensor:
+        """Expectation of the terms under q(u | b), ``(nodes, 4, 1 + sites)``."""
+        scores = ExpectedFreeEnergyTerms(values, self.filter.observation_sites).select(
+            self.planner.terms
+        )
+        probs = boltzmann(scores, self.planner.precision, self.log_habit)[..., None, None]
+        return torch.where(probs == 0, 0.0, probs * values).sum(1)

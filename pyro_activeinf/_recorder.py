@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 
 from ._checks import complain
+from ._worlds import blank_out
 from .records import (
     Belief,
     ExpectedFreeEnergyTerms,
@@ -27,7 +28,7 @@ class Recorder:
         self.rows: list[dict[str, Any]] = []
         self.policies: Tensor | None = None
         self.sites: tuple[str, ...] = ()
-        self._step = 0
+        self.over = torch.zeros(())
 
     def perceived(self, episode: int, observation: Mapping[str, Tensor], belief: Belief) -> None:
         """Open a row."""
@@ -37,6 +38,7 @@ class Recorder:
                 "episode": torch.tensor(episode),
                 "step": torch.tensor(belief.step),
                 "observations": dict(observation),
+                "batch": belief.batch_shape,
                 "beliefs": {name: _probs(name, q) for name, q in belief.marginals.items()},
                 "complexity": terms.complexity,
                 "accuracy": terms.accuracy,
@@ -44,25 +46,23 @@ class Recorder:
             }
         )
 
-    def planned(self, posterior: PolicyPosterior, action_probs: Tensor) -> None:
-        """Add the plan to the open row."""
+    def planned(self, posterior: PolicyPosterior, action_probs: Tensor, over: Tensor) -> None:
+        """Add the plan to the open row, but for members of the batch whose episode is over."""
         terms = posterior.terms
-        self.sites = terms.sites
+        self.sites, self.over = terms.sites, over
         weights = posterior.probs[..., None, None]
+        mean = torch.where(weights > 0, weights * terms.values, 0.0).sum(-3)
         row = self.rows[-1]
-        row["plan"] = torch.where(weights > 0, weights * terms.values, 0.0).sum(-3)
-        row["action_probs"] = action_probs
+        row["plan"] = blank_out(mean, over)
+        row["action_probs"] = blank_out(action_probs, over)
         if self.keep_policies:
             self.policies = posterior.policies
-            row["policy_probs"] = posterior.probs
-            row["policy_values"] = posterior.expected_free_energy
+            row["policy_probs"] = blank_out(posterior.probs, over)
+            row["policy_values"] = blank_out(posterior.expected_free_energy, over)
 
-    def acted(self, action: Tensor, reward: float) -> None:
+    def acted(self, action: Tensor, rewards: Tensor) -> None:
         """Add the action and what came of it to the open row."""
-        self.rows[-1] |= {"actions": action, "rewards": torch.tensor(reward)}
-
-    def ended(self) -> None:
-        """Close the last row of an episode, which has no action."""
+        self.rows[-1] |= {"actions": blank_out(action, self.over), "rewards": rewards}
 
     def drop_unfinished_row(self) -> None:
         """After an interrupt: forget a row that has a plan but no outcome."""
@@ -71,50 +71,46 @@ class Recorder:
 
     def trajectory(self) -> Trajectory:
         """Stack the rows along time."""
-        names = list(self.rows[0]["observations"])
         kept = any("policy_probs" in row for row in self.rows)
         return Trajectory(
-            observations={
-                n: _stack([r["observations"].get(n) for r in self.rows], -1) for n in names
-            },
-            actions=_stack([r.get("actions") for r in self.rows], -1),
-            rewards=_stack([r.get("rewards") for r in self.rows], torch.nan),
-            beliefs={
-                n: _stack([r["beliefs"][n] for r in self.rows], torch.nan)
-                for n in self.rows[0]["beliefs"]
-            },
+            observations=self._columns("observations", -1),
+            actions=self._column("actions", -1),
+            rewards=self._column("rewards", torch.nan),
+            beliefs=self._columns("beliefs", torch.nan),
             free_energy=FreeEnergyTerms(
-                _stack([r["complexity"] for r in self.rows], torch.nan),
-                _stack([r["accuracy"] for r in self.rows], torch.nan),
-                {
-                    n: _stack([r["per_site"].get(n) for r in self.rows], torch.nan)
-                    for n in self.rows[0]["per_site"]
-                },
+                self._column("complexity", torch.nan),
+                self._column("accuracy", torch.nan),
+                self._columns("per_site", torch.nan),
             ),
-            plan=ExpectedFreeEnergyTerms(
-                _stack([r.get("plan") for r in self.rows], torch.nan), self.sites
-            ),
-            action_probs=_stack([r.get("action_probs") for r in self.rows], torch.nan),
-            episode=_stack([r["episode"] for r in self.rows], -1),
-            step=_stack([r["step"] for r in self.rows], -1),
+            plan=ExpectedFreeEnergyTerms(self._column("plan", torch.nan), self.sites),
+            action_probs=self._column("action_probs", torch.nan),
+            episode=torch.stack([row["episode"] for row in self.rows]),
+            step=torch.stack([row["step"] for row in self.rows]),
             policies=self.policies,
-            policy_probs=_stack([r.get("policy_probs") for r in self.rows], torch.nan)
-            if kept
-            else None,
-            policy_values=_stack([r.get("policy_values") for r in self.rows], torch.nan)
-            if kept
-            else None,
+            policy_probs=self._column("policy_probs", torch.nan) if kept else None,
+            policy_values=self._column("policy_values", torch.nan) if kept else None,
         )
+
+    def _columns(self, key: str, missing: float) -> dict[str, Tensor]:
+        names = dict.fromkeys(name for row in self.rows for name in row[key])
+        return {
+            name: self._stack([row[key].get(name) for row in self.rows], missing) for name in names
+        }
+
+    def _column(self, key: str, missing: float) -> Tensor:
+        return self._stack([row.get(key) for row in self.rows], missing)
+
+    def _stack(self, values: Sequence[Tensor | None], missing: float) -> Tensor:
+        """Stack along time, after the batch dims; entries that are absent are filled."""
+        pattern = next(value for value in values if value is not None)
+        if pattern.is_floating_point():
+            missing = torch.nan
+        filler = torch.full_like(pattern, missing)
+        filled = [filler if value is None else value for value in values]
+        return torch.stack(filled, len(self.rows[0]["batch"]))
 
 
 def _probs(name: str, marginal: Distribution) -> Tensor:
     if not isinstance(marginal, Categorical):
         raise TypeError(complain(f"belief.marginals['{name}']", "a Categorical", marginal))
     return marginal.probs
-
-
-def _stack(values: Sequence[Tensor | None], missing: float) -> Tensor:
-    """Stack along a first time axis; entries that are absent are filled."""
-    pattern = next(value for value in values if value is not None)
-    filler = torch.full_like(pattern, missing)
-    return torch.stack([filler if value is None else value for value in values])

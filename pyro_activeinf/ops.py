@@ -27,7 +27,9 @@ def exp_dot(log_probs: Tensor, values: Tensor) -> Tensor:
 
 def xlogx(probs: Tensor) -> Tensor:
     """``p log p`` with ``0 log 0 = 0``."""
-    return probs * torch.where(probs > 0, probs, 1.0).log()
+    if probs.requires_grad:
+        return probs * torch.where(probs > 0, probs, 1.0).log()  # a finite gradient at 0
+    return -torch.special.entr(probs)
 
 
 def entropy(probs: Tensor) -> Tensor:

@@ -189,6 +189,10 @@ class PolicyPosterior:
     action_probs: Tensor  # (*batch, *controls): of the first action
     report: PlanReport | None = None  # of a closed-loop plan
 
+    def with_probs(self, probs: Tensor, action_probs: Tensor) -> PolicyPosterior:
+        """The same scores under other probabilities."""
+        return replace(self, probs=probs, action_probs=action_probs)
+
     @cached_property
     def terms(self) -> ExpectedFreeEnergyTerms:
         """Each term, summed over the steps of a policy: ``(*batch, policies)``."""

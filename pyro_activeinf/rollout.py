@@ -2,46 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
 from ._checks import complain, positive_int
 from ._recorder import Recorder
+from ._worlds import Names, World
 from .agents import Agent
 from .records import Trajectory
 
 
 def rollout(
     agent: Agent,
-    env: gym.Env[Any, Any],
+    env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
     steps: int | None = None,
     episodes: int | None = None,
     progress: bool = True,
     keep_policies: bool = True,
+    names: Names | None = None,
 ) -> Trajectory:
-    """Run an agent in a world for a number of steps or of episodes.
+    """Run an agent in a world, or in a vector of worlds, for some steps or episodes.
 
     The world is seeded from torch's generator, so that ``pyro.set_rng_seed`` fixes everything.
     Interrupting (Ctrl-C) ends the run and returns what has been recorded so far.
 
     Args:
         agent: it is reset at the start of each episode.
-        env: its observation space has the model's site names (``Dict``), or their order
-            (``Tuple``, ``MultiDiscrete``), or stands for the one site of the model (or the one
-            called ``observation``).
-        steps: number of actions; episodes follow each other.
-        episodes: number of episodes, instead of steps.
+        env: shows the model's observation sites: by name (``Dict``), in their order (``Tuple``,
+            ``MultiDiscrete``), or the only one (or the one called ``observation``). The members
+            of a vector live one episode each, in step; the trajectory has them as a batch dim.
+        steps: number of actions (of each member); episodes follow each other.
+        episodes: number of episodes, instead of steps; for a vector, over all of its members,
+            rounded up.
         progress: show a progress bar.
         keep_policies: keep q(pi) and G of every policy at every step.
+        names: which entry of the observation (key or position) is which site, where they differ.
 
     Returns:
-        The rows of all episodes one after the other, each with its last observation.
+        The rows of all episodes one after the other, each with its last observation. A member of
+        a vector whose episode is over has missing rows until the others are done.
 
     Raises:
         ValueError: where neither or both of ``steps`` and ``episodes`` are given, or the world's
@@ -59,16 +61,13 @@ def rollout(
     """
     if (steps is None) == (episodes is None):
         raise ValueError(complain("steps, episodes", "one of the two", (steps, episodes)))
-    goal = positive_int("steps" if episodes is None else "episodes", steps or episodes or 0)
+    unit, count = ("episode", episodes) if steps is None else ("step", steps)
+    goal = positive_int(f"{unit}s", count or 0)
+    world = World(env, agent.filter.observation_sites, names)
     recorder = Recorder(keep_policies)
-    with (
-        torch.no_grad(),
-        tqdm(
-            total=goal, disable=not progress, unit=("step" if episodes is None else "episode")
-        ) as bar,
-    ):
+    with torch.no_grad(), tqdm(total=goal, disable=not progress, unit=unit) as bar:
         try:
-            _live(agent, env, steps, episodes, recorder, bar)
+            _live(agent, world, steps, episodes, recorder, bar)
         except KeyboardInterrupt:
             bar.set_postfix_str("interrupted")
             recorder.drop_unfinished_row()
@@ -79,73 +78,43 @@ def rollout(
 
 def _live(
     agent: Agent,
-    env: gym.Env[Any, Any],
+    world: World,
     steps: int | None,
     episodes: int | None,
     recorder: Recorder,
     bar: Any,
 ) -> None:
     seed: int | None = int(torch.randint(2**31, ()))
+    members = world.over.numel()
     taken = played = 0
-    while (steps is None or taken < steps) and (episodes is None or played < episodes):
-        seen, _ = env.reset(seed=seed)
-        seed, over = None, False
-        agent.reset()
-        while True:
-            observation = named_observation(seen, env.observation_space, _sites(agent))
-            belief = agent.perceive(observation)
-            recorder.perceived(played, observation, belief)
-            if over or taken == steps:
-                break
-            posterior = agent.plan()
-            action = agent.act()
-            recorder.planned(posterior, agent.action_probs(posterior))
-            seen, reward, terminated, truncated, _ = env.step(as_numpy(action, env.action_space))
-            recorder.acted(action, float(reward))
-            over = terminated or truncated
-            taken += 1
-            bar.update(steps is not None)
-        recorder.ended()
-        played += 1
-        bar.update(episodes is not None)
+    while (steps is None or taken < steps) and (episodes is None or played * members < episodes):
+        taken = _episode(agent, world, recorder, bar, seed, played, taken, steps)
+        played, seed = played + 1, None
+        if episodes is not None:
+            bar.update(min(members, episodes - bar.n))
 
 
-def _sites(agent: Agent) -> tuple[str, ...]:
-    return agent.filter.observation_sites
-
-
-def named_observation(
-    observation: Any, space: gym.Space[Any], sites: Sequence[str]
-) -> dict[str, Tensor]:
-    """Match what a world shows with the observation sites of a model.
-
-    Raises:
-        ValueError: where names or numbers do not fit.
-    """
-    if isinstance(observation, Mapping):
-        found = {name: observation[name] for name in sites if name in observation}
-    elif isinstance(space, gym.spaces.Tuple | gym.spaces.MultiDiscrete):
-        found = (
-            dict(zip(sites, observation, strict=False)) if len(observation) == len(sites) else {}
-        )
-    elif len(sites) == 1 or "observation" in sites:
-        found = {sites[0] if len(sites) == 1 else "observation": observation}
-    else:
-        found = {}
-    if not found:
-        raise ValueError(
-            complain(
-                "env.observation_space",
-                f"observations of the sites {list(sites)}",
-                space,
-                "Name the keys of a Dict space like the sites, or wrap the world with "
-                "gymnasium.wrappers.TransformObservation.",
-            )
-        )
-    return {name: torch.as_tensor(np.asarray(value)) for name, value in found.items()}
-
-
-def as_numpy(action: Tensor, space: gym.Space[Any]) -> Any:
-    """An action in the form that a world's ``step`` takes."""
-    array = action.numpy(force=True)
-    return int(array) if isinstance(space, gym.spaces.Discrete) else array.astype(space.dtype)
+def _episode(
+    agent: Agent,
+    world: World,
+    recorder: Recorder,
+    bar: Any,
+    seed: int | None,
+    number: int,
+    taken: int,
+    steps: int | None,
+) -> int:
+    """One episode (of every member); returns the number of actions taken so far."""
+    observation = world.reset(seed)
+    agent.reset(world.batch)
+    while True:
+        recorder.perceived(number, observation, agent.perceive(observation))
+        if bool(world.over.all()) or taken == steps:
+            return taken
+        posterior = agent.plan()
+        recorder.planned(posterior, agent.action_probs(posterior), world.over)
+        action = agent.act()
+        observation, rewards = world.step(action)
+        recorder.acted(action, rewards)
+        taken += 1
+        bar.update(steps is not None)

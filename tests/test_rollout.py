@@ -11,7 +11,6 @@ import torch
 from pyro_activeinf import Agent, Trajectory, rollout
 from pyro_activeinf.models import POMDP, TMaze, from_gymnasium
 from pyro_activeinf.planning import OpenLoop
-from pyro_activeinf.rollout import named_observation
 
 
 def in_the_maze(episodes: int, **options: Any) -> Trajectory:
@@ -158,18 +157,33 @@ def test_steps_or_episodes(arguments: dict[str, int]) -> None:
         rollout(agent, gym.make("pyro_activeinf/TMaze-v0"), **arguments)
 
 
-def test_observations_are_matched_by_name_or_order() -> None:
-    two = gym.spaces.MultiDiscrete([2, 2])
-    assert named_observation(np.array([1, 0]), two, ("a", "b"))["b"] == 0
-    named = gym.spaces.Dict({"a": gym.spaces.Discrete(2), "x": gym.spaces.Discrete(2)})
-    assert list(named_observation({"a": 1, "x": 0}, named, ("a", "b"))) == ["a"]
-    single = gym.spaces.Discrete(3)
-    assert named_observation(2, single, ("only",))["only"] == 2
-    assert list(named_observation(2, single, ("observation", "reward"))) == ["observation"]
-    for observation, space, sites in [
-        ({"x": 0}, named, ("a",)),
-        (np.array([1, 0]), two, ("a", "b", "c")),
-        (2, single, ("a", "b")),
-    ]:
-        with pytest.raises(ValueError, match=r"`env.observation_space`.*TransformObservation"):
-            named_observation(observation, space, sites)
+def test_a_vector_of_worlds_is_a_batch_of_agents() -> None:
+    envs = gym.make_vec("pyro_activeinf/TMaze-v0", num_envs=50, vectorization_mode="sync")
+    run = rollout(Agent(TMaze(), planner=OpenLoop(2)), envs, episodes=100, progress=False)
+    assert run.actions.shape == run.rewards.shape == (50, 6)
+    assert run.beliefs["context"].shape == (50, 6, 2)
+    assert run.plan.total.shape == (50, 6)
+    assert run.step.tolist() == [0, 1, 2] * 2
+    assert (run.actions[:, [0, 3]] == 3).all()
+    assert (run.actions[:, [2, 5]] == -1).all()
+    rewarded = (run.observations["reward"][:, [2, 5]] == 1).double().mean()
+    assert float(rewarded) > 0.9
+    assert [part.actions.shape for part in run.episodes()] == [(50, 3), (50, 3)]
+
+
+def test_members_whose_episode_is_over_show_nothing_more() -> None:
+    envs = gym.make_vec("FrozenLake-v1", num_envs=8, vectorization_mode="sync")
+    agent = Agent(from_gymnasium(gym.make("FrozenLake-v1")), planner=OpenLoop(1))
+    run = rollout(agent, envs, episodes=8, progress=False, keep_policies=False)
+    assert len(set(run.step.tolist())) == len(run.step)
+    for seen, acted, paid in zip(
+        run.observations["observation"], run.actions, run.rewards, strict=True
+    ):
+        length = int((seen >= 0).sum())
+        assert (seen[:length] >= 0).all()
+        assert (seen[length:] == -1).all()
+        assert (acted[: length - 1] >= 0).all()
+        assert (acted[length - 1 :] == -1).all()
+        assert paid[: length - 1].isfinite().all()
+        assert paid[length - 1 :].isnan().all()
+        assert int(seen[length - 1]) in {5, 7, 11, 12, 15}

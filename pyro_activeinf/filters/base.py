@@ -40,6 +40,13 @@ class Filter(ABC):
     def expected_free_energy(self, belief: Belief) -> ExpectedFreeEnergyTerms:
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
 
+    @abstractmethod
+    def look_ahead(self, belief: Belief) -> ExpectedFreeEnergyTerms:
+        """Terms of the next step under every action, ``(*batch, actions)``, in nats.
+
+        Actions of several controls are flattened, the last control fastest.
+        """
+
     @property
     @abstractmethod
     def scoring_bytes(self) -> int:

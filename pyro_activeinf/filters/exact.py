@@ -18,7 +18,7 @@ from .base import Branches, BranchingFilter
 from .belief import Evidence, JointBelief
 from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods, impossible
-from .motion import action_index, by_action
+from .motion import action_index, by_action, fan_out
 from .outcomes import (
     OutcomeModel,
     ScoredOutcomes,
@@ -27,6 +27,8 @@ from .outcomes import (
     score_outcomes,
 )
 from .smoothing import Smoothing, backward
+
+KEPT_STEPS = 1024  # time steps whose preferences are kept
 
 
 class _Arrays:
@@ -37,7 +39,7 @@ class _Arrays:
         self.dynamics: Dynamics = dynamics(tables)
         self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
         self._outcomes: OutcomeModel | None = None
-        self._scored: dict[int, tuple[Any, ScoredOutcomes]] = {}
+        self._scored: dict[int, tuple[Any, ScoredOutcomes, Tensor | None]] = {}
 
     def outcomes(self, joint: bool) -> OutcomeModel:
         if self._outcomes is None:
@@ -48,12 +50,15 @@ class _Arrays:
     def joint_likelihood(self) -> Tensor:
         return joint_likelihood(self.tables)
 
-    def scored(self, joint: bool, preferences: Any) -> ScoredOutcomes:
-        key = id(preferences)
+    def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Tensor | None]:
+        """How outcomes are scored now, and one step ahead of the present state."""
+        key = id(preferences)  # kept alive with its value, so that no other takes its place
         if key not in self._scored:
+            if len(self._scored) >= KEPT_STEPS:
+                self._scored.pop(next(iter(self._scored)))
             found = score_outcomes(self.tables, self.outcomes(joint), preferences)
-            self._scored[key] = (preferences, found)
-        return self._scored[key][1]
+            self._scored[key] = (preferences, found, found.ahead(self.dynamics.transition))
+        return self._scored[key][1:]
 
 
 class ExactFilter(BranchingFilter):
@@ -190,7 +195,21 @@ class ExactFilter(BranchingFilter):
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step)
-        return arrays.scored(self.joint_outcomes, preferences).terms(belief.probs)
+        return arrays.scored(self.joint_outcomes, preferences)[0].terms(belief.probs)
+
+    def look_ahead(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
+        """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        arrays = self._current()
+        preferences = self._compiled.preferences(belief.step + 1)
+        scored, ahead = arrays.scored(self.joint_outcomes, preferences)
+        if ahead is None:
+            return scored.terms(fan_out(belief.probs, arrays.dynamics.transition, torch.matmul))
+        return scored.read((belief.probs @ ahead.flatten(1)).unflatten(-1, ahead.shape[1:]))
+
+    @property
+    def transition(self) -> Tensor:
+        """p(s' | s, u) of the joint state, ``(actions, states, next states)``."""
+        return self._current().dynamics.transition
 
     @property
     def stationary(self) -> bool:

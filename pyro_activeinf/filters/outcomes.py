@@ -14,6 +14,8 @@ from ..compile import Role, Table, Tables
 from ..records import ExpectedFreeEnergyTerms
 from .joint import log_likelihood
 
+FUSED_PRODUCTS = 2**31
+
 
 @dataclass(frozen=True)
 class OutcomeModel:
@@ -70,8 +72,21 @@ class ScoredOutcomes:
 
         .. math:: G = -E_q[\log \tilde p(o)] - H[q(o)] + E_{q(s)}[H[p(o|s)]]
         """
+        return self.read(probs @ self.weights)
+
+    def ahead(self, transition: Tensor) -> Tensor | None:
+        """Weights that score the next step from the present state: ``(states, actions, columns)``.
+
+        ``None`` where multiplying them out would cost more than it saves.
+        """
+        actions, states, _ = transition.shape
+        if float(actions) * states * states * self.weights.shape[-1] > FUSED_PRODUCTS:
+            return None
+        return torch.einsum("ust,tc->suc", transition, self.weights)
+
+    def read(self, found: Tensor) -> ExpectedFreeEnergyTerms:
+        """Terms from predicted columns ``(*batch, columns)``: a product with the weights."""
         columns, groups = self.model.groups.shape
-        found = probs @ self.weights
         entropy = -ops.xlogx(found[..., :columns]) @ self.model.groups
         ambiguity, preference, *forbidden = found[..., columns:].split(groups, -1)
         if self.forbids:

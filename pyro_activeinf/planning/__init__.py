@@ -1,7 +1,8 @@
 """Planners: from a belief to a posterior over policies."""
 
 from .base import Planner
+from .inductive import Inductive
 from .open_loop import OpenLoop
 from .sophisticated import Sophisticated
 
-__all__ = ["OpenLoop", "Planner", "Sophisticated"]
+__all__ = ["Inductive", "OpenLoop", "Planner", "Sophisticated"]

@@ -142,16 +142,17 @@ def score(filter: Filter, belief: Belief, tree: PolicyTree, controls: tuple[int,
     current = belief.reshape(*batch, 1)
     every = all_policies(controls, 1, tree.parents[0].device).squeeze(1)
     found = []
-    for parents, actions, nodes, complete in zip(
-        tree.parents, tree.actions, tree.nodes, tree.complete, strict=True
-    ):
-        if complete:
-            fanned = filter.predict(current.reshape(*current.batch_shape, 1), every)
-            current = fanned.reshape(*batch, len(actions))
+    for t, (actions, nodes) in enumerate(zip(tree.actions, tree.nodes, strict=True)):
+        last = t == len(tree.actions) - 1
+        if tree.complete[t]:
+            values = filter.look_ahead(current).values.flatten(-4, -3)
+            if not last:
+                fanned = filter.predict(current.reshape(*current.batch_shape, 1), every)
+                current = fanned.reshape(*batch, len(actions))
         else:
-            current = filter.predict(current.take(parents), actions)
-        values = filter.expected_free_energy(current).values
-        found.append(values.index_select(-3, nodes))
+            current = filter.predict(current.take(tree.parents[t]), actions)
+            values = filter.expected_free_energy(current).values
+        found.append(values if len(nodes) == len(actions) else values.index_select(-3, nodes))
     return torch.stack(found, -3)
 
 

@@ -30,12 +30,15 @@ def policy_posterior(
     total = ExpectedFreeEnergyTerms(per_step.values.sum(-3), per_step.sites)
     scores = total.select(terms)
     probs = boltzmann(scores, precision, log_habit(policies, habit))
+    action_probs = marginal_action_probs(policies, probs, controls)
+    return PolicyPosterior(policies, per_step, scores, probs, action_probs, report)
+
+
+def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[int]) -> Tensor:
+    """q(u) of the first action, ``(*batch, *controls)``."""
     first = first_action(policies, controls)
-    size = math.prod(controls)
-    action_probs = probs.new_zeros(*probs.shape[:-1], size).index_add(-1, first, probs)
-    return PolicyPosterior(
-        policies, per_step, scores, probs, action_probs.unflatten(-1, tuple(controls)), report
-    )
+    total = probs.new_zeros(*probs.shape[:-1], math.prod(controls)).index_add(-1, first, probs)
+    return total.unflatten(-1, tuple(controls))
 
 
 def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:

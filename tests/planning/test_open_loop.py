@@ -157,17 +157,17 @@ def test_infinite_precision_shares_among_the_best() -> None:
 
 
 def test_prefixes_are_scored_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    scored = []
-    original = ExactFilter.expected_free_energy
+    looked_from = []
+    original = ExactFilter.look_ahead
 
     def counted(self, belief):  # type: ignore[no-untyped-def]
-        scored.append(math.prod(belief.batch_shape))
+        looked_from.append(math.prod(belief.batch_shape))
         return original(self, belief)
 
-    monkeypatch.setattr(ExactFilter, "expected_free_energy", counted)
+    monkeypatch.setattr(ExactFilter, "look_ahead", counted)
     exact = ExactFilter(TMaze())
     OpenLoop(3)(exact, exact.initial())
-    assert scored == [4, 16, 64]
+    assert looked_from == [1, 4, 16]
 
 
 def test_too_many_policies_say_how_many_and_how_large() -> None:

@@ -102,7 +102,7 @@ class BeliefGraph:
             seen.update(fresh)
             unexpanded = [node for node in fresh if node not in self.expanded]
             if unexpanded:
-                self._expand(torch.tensor(unexpanded, device=roots.device), step + d)
+                self.expand(torch.tensor(unexpanded, device=roots.device), step + d)
             frontier = self._children(fresh)
 
     def _children(self, nodes: list[int]) -> Tensor:
@@ -111,7 +111,8 @@ class BeliefGraph:
         wanted[nodes] = True
         return torch.unique(edges.children[wanted[edges.origins // len(self.actions)]])
 
-    def _expand(self, nodes: Tensor, step: int) -> None:
+    def expand(self, nodes: Tensor, step: int) -> Edges:
+        """Look beyond some beliefs; returns their edges."""
         belief = self.filter.unpack(self.packed[nodes].unsqueeze(-2), step)
         predicted = self.filter.predict(belief, self.actions)
         rows = self.filter.pack(predicted)
@@ -122,11 +123,13 @@ class BeliefGraph:
         actions = len(self.actions)
         node, action = nodes[branches.parents // actions], branches.parents % actions
         total = 1.0 - branches.cut[branches.parents]
-        self._edges.append(Edges(node * actions + action, children, branches.probs / total))
+        edges = Edges(node * actions + action, children, branches.probs / total)
+        self._edges.append(edges)
         self.predicted.append(rows)
         self.order.append(nodes)
         self.expanded.update(nodes.tolist())
         self.cut = max(self.cut, float(branches.cut.max()))
+        return edges
 
     @property
     def edges(self) -> Edges:

@@ -7,9 +7,11 @@ import torch
 
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.models import TMaze
-from pyro_activeinf.planning import OpenLoop, Planner, Sophisticated
+from pyro_activeinf.planning import Inductive, OpenLoop, Planner, Sophisticated, TreeSearch
 
 PLANNERS: dict[str, Callable[[], Planner]] = {
+    "inductive": lambda: Inductive(OpenLoop(1), {"location": 3}, 3),
+    "tree search": lambda: TreeSearch(2, simulations=400, exploration=4.0, precision=16.0),
     "sophisticated": lambda: Sophisticated(2),
     "sophisticated, discounted": lambda: Sophisticated(3, discount=0.9, terms={"epistemic"}),
     "open loop": lambda: OpenLoop(2),
@@ -46,5 +48,7 @@ def test_planning_twice_gives_the_same(planner: Planner) -> None:
 def test_lower_expected_free_energy_is_more_probable(planner: Planner) -> None:
     exact = ExactFilter(TMaze())
     posterior = planner(exact, exact.update(exact.initial(), {"position": 0}))
+    if isinstance(planner, Inductive):
+        posterior = planner.planner(exact, exact.update(exact.initial(), {"position": 0}))
     order = posterior.expected_free_energy.argsort()
     assert (posterior.probs[order].diff() <= 1e-12).all()

@@ -91,5 +91,5 @@ def test_goals_may_name_several_values_and_sites() -> None:
     ("depth", "epsilon", "threshold"), [(0, 0.1, 0), (3, 0.0, 0), (3, 0.1, 1.0)]
 )
 def test_wrong_arguments_are_named(depth: int, epsilon: float, threshold: float) -> None:
-    with pytest.raises(ValueError, match="`depth`|`threshold, epsilon`"):
+    with pytest.raises(ValueError, match=r"`depth`|`threshold, epsilon`"):
         Inductive(OpenLoop(1), {"location": 1}, depth, threshold, epsilon)

@@ -1,0 +1,271 @@
+"""Tree search on beliefs: closed-loop planning where not everything can be looked at."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._checks import complain, nonnegative, positive_int
+from ..compile import control_sizes
+from ..filters import ExactFilter, Filter, JointBelief
+from ..records import TERMS, Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
+from .base import Planner, counted_terms
+from .graph import BeliefGraph
+from .known_state import known_state_values
+from .posterior import boltzmann, log_habit, policy_posterior
+from .tree import all_policies
+
+Array = NDArray[np.float64]
+
+
+class TreeSearch(Planner):
+    r"""Monte-Carlo tree search on beliefs, with expected free energy as cost; anytime.
+
+    Each simulation walks down from the present belief: it takes the action that minimizes
+
+    .. math::
+        G(b, u) - c \, \Delta(b) \, p(u) \frac{\sqrt{N(b)}}{1 + N(b, u)}
+
+    (the habit p(u) as prior, :math:`\Delta` the range of G at b), draws an outcome, and backs the
+    recursion of :class:`Sophisticated` up along its path. Beliefs that were not looked beyond are
+    valued as if the state were known from there on (pragmatic value only): an optimistic bound.
+    With enough simulations the result is that of ``Sophisticated`` with the same horizon. Beliefs,
+    once expanded, are kept for later calls.
+
+    Args:
+        horizon: number of actions that are looked ahead.
+        simulations: walks per call and distinct belief.
+        discount: weight of the next step relative to this one.
+        precision: gamma; infinite for the minimum.
+        exploration: c, how much actions that were taken seldom are favored.
+        terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
+        seconds: stop a call after this time, even with fewer simulations.
+        threshold: outcomes of at most this probability are left out.
+        max_beliefs: more distinct beliefs are refused.
+
+    Raises:
+        ValueError: for a wrong argument, or a filter without joint states.
+
+    Reference: Silver and Veness (2010), "Monte-Carlo planning in large POMDPs"; Littman, Cassandra
+    and Kaelbling (1995) for the bound; Fountas et al. (2020), "Deep active inference agents using
+    Monte-Carlo methods".
+
+    Example:
+        >>> from pyro_activeinf.models import TMaze
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> TreeSearch(horizon=3, simulations=50)(filter, start).action_probs.argmax().item()
+        3
+    """
+
+    def __init__(  # noqa: PLR0913
+        self,
+        horizon: int,
+        simulations: int = 200,
+        discount: float = 1.0,
+        precision: float = math.inf,
+        exploration: float = 0.5,
+        terms: Iterable[str] | None = None,
+        seconds: float = math.inf,
+        threshold: float = 0.0,
+        max_beliefs: int = 1_000_000,
+    ) -> None:
+        self.horizon = positive_int("horizon", horizon)
+        self.simulations = positive_int("simulations", simulations)
+        self.discount = nonnegative("discount", discount)
+        self.precision = nonnegative("precision", precision)
+        self.exploration = nonnegative("exploration", exploration)
+        self.terms = counted_terms(terms)
+        self.seconds = nonnegative("seconds", seconds)
+        self.threshold = nonnegative("threshold", threshold)
+        self.max_beliefs = positive_int("max_beliefs", max_beliefs)
+        self._kept: _Search | None = None
+
+    def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
+        """Score the next actions from a belief on; equal beliefs of a batch are searched once."""
+        if not isinstance(filter, ExactFilter) or not isinstance(belief, JointBelief):
+            raise ValueError(complain("filter", "an ExactFilter, for its joint states", filter))
+        if not control_sizes(filter.actions):
+            raise ValueError(complain("model.actions", "a space of actions to plan over", None))
+        with torch.no_grad():
+            search = self._search(filter)
+            packed = filter.pack(belief)
+            roots = search.graph.add(packed.reshape(-1, packed.shape[-1]))
+            values = search.values(roots, belief.step)
+        values = values.reshape(*belief.batch_shape, *values.shape[1:])
+        return policy_posterior(
+            search.policies,
+            ExpectedFreeEnergyTerms(values.unsqueeze(-3), filter.observation_sites),
+            self.terms,
+            self.precision,
+            filter.habit(),
+            control_sizes(filter.actions),
+            PlanReport(search.graph.size, len(search.graph.expanded), search.graph.cut),
+        )
+
+    def _search(self, filter: ExactFilter) -> _Search:
+        kept = self._kept
+        if kept is None or kept.filter is not filter or kept.version is not filter.version:
+            kept = self._kept = _Search(self, filter)
+        return kept
+
+
+@dataclass
+class _Node:
+    """A belief with its outcomes: edges sorted by action."""
+
+    terms: Array  # (actions, numbers): of the next step
+    actions: NDArray[np.int64]  # (edges,)
+    children: list[int]  # (edges)
+    probs: Array  # (edges,)
+
+
+@dataclass
+class _Visits:
+    """What is known of a belief with so many steps to go."""
+
+    mean: Array  # (numbers,): terms under q(u)
+    values: Array = field(default_factory=lambda: np.zeros((0, 0)))  # (actions, numbers)
+    scores: Array = field(default_factory=lambda: np.zeros(0))  # (actions,): G
+    counts: Array = field(default_factory=lambda: np.zeros(0))  # (actions,); empty before a visit
+
+
+class _Search:
+    """The belief graph and the visits of one filter and version of its model."""
+
+    def __init__(self, planner: TreeSearch, filter: ExactFilter) -> None:
+        self.planner, self.filter, self.version = planner, filter, filter.version
+        controls = control_sizes(filter.actions)
+        self.policies = all_policies(controls, 1, filter.device)
+        self.graph = BeliefGraph(
+            filter, self.policies.squeeze(1), planner.threshold, 1e-9, planner.max_beliefs
+        )
+        log_prior = log_habit(self.policies, filter.habit())
+        self.log_prior = log_prior
+        uniform = torch.zeros(len(self.policies), dtype=filter.dtype, device=filter.device)
+        self.prior = torch.softmax(uniform if log_prior is None else log_prior, 0).numpy(force=True)
+        self.stationary = filter.stationary
+        self.shape = (4, 1 + len(filter.observation_sites))
+        self._columns, self._signs = score_weights(planner.terms, self.shape[1])
+        self._random = np.random.default_rng()
+        self._nodes: dict[tuple[int, int], _Node] = {}
+        self._visits: dict[tuple[int, int, int], _Visits] = {}
+        self._bounds: dict[int, Tensor] = {}
+
+    def values(self, roots: Tensor, step: int) -> Tensor:
+        """Terms of every action from some nodes, ``(n, actions, 4, 1 + sites)``."""
+        self._random = np.random.default_rng(int(torch.randint(2**31, ())))
+        found = {root: self._searched(root, step) for root in set(roots.tolist())}
+        stacked = torch.stack([torch.from_numpy(found[root]) for root in roots.tolist()])
+        return stacked.to(roots.device, self.filter.dtype).unflatten(-1, self.shape)
+
+    def _searched(self, root: int, step: int) -> Array:
+        end = time.monotonic() + self.planner.seconds
+        for _ in range(self.planner.simulations):
+            self._simulate(root, step, self.planner.horizon)
+            if time.monotonic() > end:
+                break
+        return self._at(root, step, self.planner.horizon).values
+
+    def _simulate(self, root: int, step: int, horizon: int) -> None:
+        """Walk down to a belief that is new, then back the values up."""
+        path = []
+        node = root
+        for k in range(horizon, 0, -1):
+            path.append((node, step + horizon - k, k))
+            visits = self._at(*path[-1])
+            if not len(visits.counts):
+                break
+            node = self._next(node, step + horizon - k, visits)
+        for place in reversed(path):
+            self._back_up(*place)
+
+    def _next(self, node: int, step: int, visits: _Visits) -> int:
+        """Choose an action and draw an outcome: the node that follows."""
+        scores, counts = visits.scores, visits.counts
+        spread = float(np.ptp(scores))
+        scale = spread if 0 < spread < math.inf else 1.0
+        bonus = self.prior * math.sqrt(1.0 + counts.sum()) / (1.0 + counts)
+        action = int(np.argmin(scores - self.planner.exploration * scale * bonus))
+        counts[action] += 1
+        known = self._node(node, step)
+        edges = np.flatnonzero(known.actions == action)
+        weights = known.probs[edges].cumsum()
+        drawn = int(np.searchsorted(weights, self._random.random() * weights[-1], side="right"))
+        return known.children[edges[min(drawn, len(edges) - 1)]]
+
+    def _back_up(self, node: int, step: int, k: int) -> None:
+        """One step of the recursion at a belief, with what is known of its children now."""
+        known = self._node(node, step)
+        visits = self._at(node, step, k)
+        values = known.terms.copy()
+        if k > 1:
+            ahead = np.stack([self._at(c, step + 1, k - 1).mean for c in known.children])
+            np.add.at(values, known.actions, self.planner.discount * known.probs[:, None] * ahead)
+        scores = values[:, self._columns] @ self._signs
+        if not len(visits.counts):
+            visits.counts = np.zeros(len(scores))
+        visits.values, visits.scores = values, scores
+        visits.mean = self._mean(values, scores)
+
+    def _mean(self, values: Array, scores: Array) -> Array:
+        """Expectation of the terms under q(u | b)."""
+        if math.isinf(self.planner.precision) and self.log_prior is None:
+            best: Array = values[int(np.argmin(scores))]
+            return best
+        prior = None if self.log_prior is None else self.log_prior.double().cpu()
+        probs = boltzmann(torch.from_numpy(scores), self.planner.precision, prior).numpy()
+        mean: Array = np.where(probs[:, None] > 0, probs[:, None] * values, 0.0).sum(0)
+        return mean
+
+    def _at(self, node: int, step: int, k: int) -> _Visits:
+        key = (node, 0 if self.stationary else step, k)
+        if key not in self._visits:
+            self._visits[key] = _Visits(self._bound(node, step, k))
+        return self._visits[key]
+
+    def _bound(self, node: int, step: int, k: int) -> Array:
+        """Value of a belief as if the state were known from now on: an entry of pragmatic value."""
+        found = np.zeros(self.shape)
+        if TERMS[0] in self.planner.terms:
+            key = 0 if self.stationary else step + k
+            if key not in self._bounds:
+                self._bounds[key] = known_state_values(
+                    self.filter, step + k, self.planner.horizon, self.planner.discount
+                )
+            found[0, 0] = float(self.graph.packed[node] @ self._bounds[key][k])
+        return found.reshape(-1)
+
+    def _node(self, node: int, step: int) -> _Node:
+        key = (node, 0 if self.stationary else step)
+        if key not in self._nodes:
+            at = torch.tensor([node], device=self.graph.packed.device)
+            belief = self.filter.unpack(self.graph.packed[at], step)
+            terms = self.filter.look_ahead(belief).values[0].flatten(1).double().numpy(force=True)
+            edges = self.graph.expand(at, step)
+            self._nodes[key] = _Node(
+                terms,
+                (edges.origins % len(self.policies)).numpy(force=True),
+                edges.children.tolist(),
+                edges.probs.double().numpy(force=True),
+            )
+        return self._nodes[key]
+
+
+def score_weights(terms: frozenset[str], groups: int) -> tuple[list[int], Array]:
+    """Which numbers of the flattened terms make up G, and their signs.
+
+    Example:
+        >>> score_weights(frozenset({"pragmatic", "epistemic"}), 1)
+        ([0, 1, 2], array([-1., -1.,  1.]))
+    """
+    parts = {"pragmatic": [(0, -1.0)], "epistemic": [(1, -1.0), (2, 1.0)], "novelty": [(3, -1.0)]}
+    chosen = [part for name, pieces in parts.items() if name in terms for part in pieces]
+    return [row * groups for row, _ in chosen], np.array([sign for _, sign in chosen])

@@ -37,7 +37,8 @@ def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
 
       .. math:: s_t^{(n)} \sim q(s_t), \quad n = 1, .., N,
 
-      with torch's generator, so that ``pyro.set_rng_seed`` fixes them;
+      with torch's generator, so that ``pyro.set_rng_seed`` fixes them. Being independent, they
+      have statistics but no convergence: ``arviz.summary(data, kind="stats")``;
     - ``observed_data``: each observation site, ``actions`` and ``rewards``;
     - ``beliefs``: the probabilities of each state site over ``<site>_value``;
     - ``free_energy``: ``free_energy``, ``complexity``, ``accuracy`` and ``accuracy_per_site``;

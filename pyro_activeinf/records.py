@@ -228,26 +228,29 @@ class Trajectory:
     def at(self, rows: Tensor) -> Trajectory:
         """The rows of the time axis with these indexes ``(n,)``."""
         axis = self.rewards.dim() - 1
+        picked = self._map(lambda tensor: tensor.index_select(axis, rows))
+        return replace(picked, episode=self.episode[rows], step=self.step[rows])
 
-        def pick(tensor: Tensor) -> Tensor:
-            return tensor.index_select(axis, rows)
+    def member(self, *index: int) -> Trajectory:
+        """One member of a batch of agents."""
+        return self._map(lambda tensor: tensor[index])
 
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Trajectory:
+        """Apply ``move`` to every tensor that has the batch dims."""
         terms = self.free_energy
         return replace(
             self,
-            observations={name: pick(value) for name, value in self.observations.items()},
-            actions=pick(self.actions),
-            rewards=pick(self.rewards),
-            beliefs={name: pick(value) for name, value in self.beliefs.items()},
+            observations={name: move(value) for name, value in self.observations.items()},
+            actions=move(self.actions),
+            rewards=move(self.rewards),
+            beliefs={name: move(value) for name, value in self.beliefs.items()},
             free_energy=FreeEnergyTerms(
-                pick(terms.complexity),
-                pick(terms.accuracy),
-                {name: pick(value) for name, value in terms.per_site.items()},
+                move(terms.complexity),
+                move(terms.accuracy),
+                {name: move(value) for name, value in terms.per_site.items()},
             ),
-            plan=ExpectedFreeEnergyTerms(pick(self.plan.values), self.plan.sites),
-            action_probs=pick(self.action_probs),
-            episode=self.episode[rows],
-            step=self.step[rows],
-            policy_probs=None if self.policy_probs is None else pick(self.policy_probs),
-            policy_values=None if self.policy_values is None else pick(self.policy_values),
+            plan=ExpectedFreeEnergyTerms(move(self.plan.values), self.plan.sites),
+            action_probs=move(self.action_probs),
+            policy_probs=None if self.policy_probs is None else move(self.policy_probs),
+            policy_values=None if self.policy_values is None else move(self.policy_values),
         )

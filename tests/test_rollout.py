@@ -169,6 +169,10 @@ def test_a_vector_of_worlds_is_a_batch_of_agents() -> None:
     rewarded = (run.observations["reward"][:, [2, 5]] == 1).double().mean()
     assert float(rewarded) > 0.9
     assert [part.actions.shape for part in run.episodes()] == [(50, 3), (50, 3)]
+    single = run.member(7)
+    assert torch.equal(single.actions, run.actions[7])
+    assert single.plan.total.shape == (6,)
+    assert single.step.tolist() == run.step.tolist()
 
 
 def test_members_whose_episode_is_over_show_nothing_more() -> None:

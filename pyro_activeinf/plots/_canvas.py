@@ -30,7 +30,8 @@ BLACK, BLUE, ORANGE, GREEN, VERMILION, PURPLE = (
 PROBABILITY = "Greys"  # white is 0 and black is 1: the same on paper
 WIDTH = 7.2  # inches: a figure over both columns of a journal
 ROW = 0.19  # inches
-LEGEND = {"frameon": False, "fontsize": "small"}
+LEGEND: dict[str, Any] = {"frameon": False, "fontsize": "small"}
+ABOVE = {"loc": "lower left", "bbox_to_anchor": (0.0, 1.0)} | LEGEND
 
 
 def array(tensor: Tensor) -> Array:
@@ -91,17 +92,24 @@ def height_of_rows(count: int, names: Sequence[str] | None) -> float:
     return max(0.45, ROW * count if names else min(ROW * count, 1.8))
 
 
-def heat_map(axes: Axes, values: Array) -> AxesImage:
-    """Draw probabilities ``(rows, time)``; cells that are NaN stay hatched."""
+def heat_map(axes: Axes, values: Array, top: float = 1.0) -> AxesImage:
+    """Draw probabilities ``(rows, time)`` from 0 to ``top``; cells that are NaN stay hatched."""
     axes.patch.set(hatch="////", facecolor="white", edgecolor="0.75")
     return axes.imshow(
         np.ma.masked_invalid(values),
         cmap=PROBABILITY,
         vmin=0.0,
-        vmax=1.0,
+        vmax=top,
         aspect="auto",
         interpolation="nearest",
     )
+
+
+def color_bar(image: AxesImage, axes: Sequence[Axes], heights: Sequence[float], label: str) -> None:
+    """Explain the shades of heat maps, beside panels of these heights in inches."""
+    figure = axes[0].figure
+    bar = figure.colorbar(image, ax=list(axes), label=label, aspect=sum(heights) / 0.14)
+    bar.ax.locator_params(nbins=max(2, min(6, int(4 * sum(heights)))))
 
 
 def name_rows(axes: Axes, count: int, names: Sequence[str] | None) -> None:

@@ -69,14 +69,17 @@ def policy_texts(policies: Tensor, labels: Labels) -> list[str]:
 
     Example:
         >>> import torch
-        >>> policy_texts(torch.tensor([[0, 1]]), {}), policy_texts(torch.tensor([[[0, 1], [1, 1]]]), {})
-        (['0-1'], ['0,1-1,1'])
         >>> policy_texts(torch.tensor([[0, 1]]), {"action": ["stay", "go"]})
-        ['stay-go']
+        ['stay → go']
+        >>> policy_texts(torch.tensor([[[0, 1], [1, 1]]]), {})
+        ['0,1-1,1']
     """
     steps = policies if policies.dim() == 3 else policies.unsqueeze(-1)
     names = [labels.get(name) for name in control_names(steps.shape[-1])]
-    return ["-".join(_action_text(action, names) for action in policy) for policy in steps.tolist()]
+    arrow = " → " if any(names) else "-"
+    return [
+        arrow.join(_action_text(action, names) for action in policy) for policy in steps.tolist()
+    ]
 
 
 def _action_text(action: Sequence[int], names: Sequence[Sequence[str] | None]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,8 @@ from ._canvas import VERMILION, Array, array
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-TICKS = 30
-BOUNDARIES = 60
+TICKS = 16  # numbers below an axis, or twice as many of one digit
+CROWD = (20, 200)  # more episodes and more rows than these are too many for lines
 
 
 @dataclass(frozen=True)
@@ -41,59 +42,88 @@ class Timeline:
         """First row of each episode, and the row after its last."""
         cuts = np.flatnonzero(np.diff(self.episode)) + 1
         edges = [0, *cuts.tolist(), self.rows]
-        return list(zip(edges[:-1], edges[1:], strict=True))
+        return list(pairwise(edges))
 
-    def broken(self, values: Array) -> tuple[Array, Array]:
-        """Positions and values of a line that is interrupted between episodes."""
-        starts = [start for start, _ in self.spans[1:]]
+    @property
+    def crowded(self) -> bool:
+        """Whether there are too many episodes to tell their steps apart in a line."""
+        return len(self.spans) > CROWD[0] and self.rows > CROWD[1]
+
+    def line(self, values: Array) -> tuple[Array, Array]:
+        """Positions and values of a line that is interrupted between episodes.
+
+        A crowded one has a point for each episode: the mean over its steps, where there are any.
+        """
         finite = np.where(np.isfinite(values), values, np.nan)
-        return np.insert(np.arange(self.rows, dtype=float), starts, np.nan), np.insert(
-            finite, starts, np.nan
-        )
+        if self.crowded:
+            means = [_mean(finite[start:end]) for start, end in self.spans]
+            return np.mean(self.spans, axis=1) - 0.5, np.array(means)
+        starts = [start for start, _ in self.spans[1:]]
+        rows = np.arange(self.rows, dtype=float)
+        return np.insert(rows, starts, np.nan), np.insert(finite, starts, np.nan)
 
     def ticks(self) -> dict[int, str]:
         """Rows to mark and what to write there: the step, and below it the episode."""
-        stride, gap = _round_up(self.rows / TICKS), self.rows / (TICKS + 10)
+        gap = self.rows / (2 * TICKS)
+        if self._by_episode:
+            every = _round_up(len(self.spans) / TICKS)
+            starts = _spaced([start for start, _ in self.spans[::every]], gap)
+            return {start: str(self.episode[start]) for start in starts}
         found: dict[int, str] = {}
-        shown = -np.inf
         for start, end in self.spans:
-            if start - shown >= gap:
-                shown = start
-                inside = range(start + stride, end, stride)
-                rows = [start, *(row for row in inside if end - row >= gap)]
-                found |= {row: str(self.step[row]) for row in rows}
-                found[start] = self._first(start, stride)
+            rows = [r for r in range(start, end, self._stride) if r == start or end - r >= gap]
+            spaced = _spaced(rows, gap, max(found, default=-np.inf))
+            found |= {row: self._text(row, row == spaced[0]) for row in spaced}
         return found
 
-    def _first(self, row: int, stride: int) -> str:
+    @property
+    def _stride(self) -> int:
+        room = 2 * TICKS if self.step.max() < 10 else TICKS
+        return _round_up(self.rows / room)
+
+    @property
+    def _by_episode(self) -> bool:
+        short = all(end - start <= self._stride for start, end in self.spans)
+        return len(self.spans) > 1 and (short or self.crowded or len(self.spans) > 2 * TICKS)
+
+    def _text(self, row: int, names_episode: bool) -> str:
         if len(self.spans) == 1:
             return str(self.step[row])
-        number = str(self.episode[row])
-        return number if self._only_starts(stride) else f"{self.step[row]}\n{number}"
-
-    def _only_starts(self, stride: int) -> bool:
-        return all(end - start <= stride for start, end in self.spans)
+        return f"{self.step[row]}\n{self.episode[row] if names_episode else ''}"
 
     @property
     def label(self) -> str:
         """What the numbers below the axis are."""
-        if len(self.spans) == 1:
-            return "time step"
-        if self._only_starts(_round_up(self.rows / TICKS)):
+        if self._by_episode:
             return "episode"
-        return "time step (upper row), episode (lower row)"
+        several = "time step (upper row), episode (lower row)"
+        return "time step" if len(self.spans) == 1 else several
 
     def finish(self, axes: Sequence[Axes]) -> None:
         """Mark episodes on every panel, and write the time axis below the last one."""
         ticks = self.ticks()
         for panel in axes:
             panel.set_xlim(-0.5, self.rows - 0.5)
-            if len(self.spans) <= BOUNDARIES:
+            if not self.crowded:
                 for start, _ in self.spans[1:]:
                     panel.axvline(start - 0.5, color=VERMILION, linewidth=0.8)
             panel.set_xticks(list(ticks), list(ticks.values()), fontsize="small")
             panel.tick_params(axis="x", labelbottom=panel is axes[-1])
         axes[-1].set_xlabel(self.label)
+
+
+def _spaced(rows: Sequence[int], gap: float, last: float = -np.inf) -> list[int]:
+    """Rows that are at least ``gap`` after the one before, or after ``last``."""
+    found: list[int] = []
+    for row in rows:
+        if row - (found[-1] if found else last) >= gap:
+            found.append(row)
+    return found
+
+
+def _mean(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if known.size else np.nan
 
 
 def _round_up(value: float) -> int:

@@ -17,6 +17,7 @@ from ._canvas import (
     Array,
     Labels,
     array,
+    color_bar,
     heat_map,
     height_of_rows,
     name_rows,
@@ -30,7 +31,9 @@ from ._timeline import Timeline
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.image import AxesImage
+
+
+REAL = 5  # a real axis is as high as so many rows
 
 
 def beliefs(
@@ -71,19 +74,19 @@ def beliefs(
         ['belief q(context)', 'observation: position', 'observation: reward', 'action']
     """
     require_one_agent("trajectory", trajectory.rewards.shape[:-1])
-    above = list(_states(trajectory, _chosen(trajectory, sites)))
-    strips: list[Strip] = [*above, *_observations(trajectory), *_actions(trajectory)]
     labels = labels or {}
+    above = list(_states(trajectory, _chosen(trajectory, sites)))
+    strips = [*above, *_observations(trajectory, labels), *_actions(trajectory)]
     require_labels(labels, [(strip.name, strip.rows) for strip in strips])
-    heights = [height_of_rows(strip.rows, labels.get(strip.name)) for strip in strips]
+    heights = [height_of_rows(strip.rows or REAL, labels.get(strip.name)) for strip in strips]
     figure, drawn = panels([strip.title for strip in strips], heights, axes, figsize)
     for strip, panel in zip(strips, drawn, strict=True):
         strip.draw(panel)
         panel.set_title(strip.title, loc="left", fontsize="medium")
         if strip.rows:
             name_rows(panel, strip.rows, labels.get(strip.name))
-    images = [image for panel in drawn for image in panel.get_images()]
-    figure.colorbar(images[0], ax=drawn[: len(above)], label="probability", ticks=[0.0, 0.5, 1.0])
+    maps = len(above)
+    color_bar(drawn[0].get_images()[0], drawn[:maps], heights[:maps], "probability")
     Timeline.of(trajectory).finish(drawn)
     return figure
 
@@ -134,20 +137,22 @@ class EventStrip(Strip):
         """Draw a filled cell for each step."""
         for row in range(self.rows):
             when = np.flatnonzero(self.values == row)
-            axes.broken_barh([(t - 0.5, 1.0) for t in when], (row - 0.4, 0.8), color=self.color)
+            cells = [(t - 0.5, 1.0) for t in when]
+            axes.broken_barh(cells, (row - 0.4, 0.8), facecolor=self.color, linewidth=0.0)
         axes.set_facecolor("0.96")
 
 
 @dataclass(frozen=True)
-class LineStrip(Strip):
+class DotStrip(Strip):
     """Real values over time, ``(time, *event)``."""
 
     values: Array
     color: str
 
     def draw(self, axes: Axes) -> None:
-        """Draw a line for each element of the event."""
-        axes.plot(self.values.reshape(len(self.values), -1), ".-", color=self.color, linewidth=1)
+        """Draw a dot for each element of the event."""
+        axes.plot(self.values.reshape(len(self.values), -1), ".", color=self.color)
+        axes.margins(y=0.15)
 
 
 def _states(trajectory: Trajectory, sites: Sequence[str]) -> Iterator[Strip]:
@@ -156,13 +161,14 @@ def _states(trajectory: Trajectory, sites: Sequence[str]) -> Iterator[Strip]:
         yield BeliefStrip(site, f"belief q({site})", len(probs), probs)
 
 
-def _observations(trajectory: Trajectory) -> Iterator[Strip]:
+def _observations(trajectory: Trajectory, labels: Labels) -> Iterator[Strip]:
     for site, observed in trajectory.observations.items():
         values, title = array(observed), f"observation: {site}"
         if _counts(values):
-            yield EventStrip(site, title, max(1, 1 + int(np.nanmax(values))), values, BLUE)
+            rows = max(1 + int(np.nanmax(values)), len(labels.get(site, ())), 1)
+            yield EventStrip(site, title, rows, values, BLUE)
         else:
-            yield LineStrip(site, title, 0, values, BLUE)
+            yield DotStrip(site, title, 0, values, BLUE)
 
 
 def _counts(values: Array) -> bool:

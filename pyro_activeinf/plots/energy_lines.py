@@ -52,7 +52,8 @@ def free_energy(
         G = risk + ambiguity - novelty = -(pragmatic + epistemic + novelty)
 
     in nats; the terms of a plan are their means under q(pi). Lines are interrupted between
-    episodes and where a term is infinite or missing; novelty is drawn where there is some.
+    episodes and where a term is infinite or missing; novelty is drawn where there is some. Of
+    many episodes (more than 20, of more than 200 steps together) the mean of each is drawn.
 
     Args:
         trajectory: the record of one agent.
@@ -70,7 +71,8 @@ def free_energy(
         >>> pyro.set_rng_seed(0)
         >>> agent = Agent(TMaze(), planner=OpenLoop(2))
         >>> run = rollout(agent, gym.make("pyro_activeinf/TMaze-v0"), episodes=2, progress=False)
-        >>> [line.get_label() for line in free_energy(run).axes[0].get_lines()[:3]]
+        >>> figure = free_energy(run)
+        >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         ['F', 'complexity', 'accuracy']
     """
     require_one_agent("trajectory", trajectory.rewards.shape[:-1])
@@ -82,8 +84,10 @@ def free_energy(
     timeline = Timeline.of(trajectory)
     for panel, (title, lines) in zip(drawn, content.items(), strict=True):
         _draw(panel, timeline, lines)
-        panel.set_title(title, loc="left", fontsize="medium")
+        means = " (mean of each episode)" if timeline.crowded else ""
+        panel.set_title(title + means, loc="left", fontsize="medium")
     timeline.finish(drawn)
+    figure.align_ylabels(drawn)
     return figure
 
 
@@ -107,11 +111,21 @@ def _expected(trajectory: Trajectory) -> dict[str, Array]:
 
 
 def _draw(axes: Axes, timeline: Timeline, lines: Mapping[str, Array]) -> None:
-    size = 5.0 if timeline.rows <= 60 else 2.5
     axes.axhline(0.0, color="0.8", linewidth=0.8, zorder=0)
     for name, values in lines.items():
+        x, y = timeline.line(values)
         axes.plot(
-            *timeline.broken(values), label=name, markersize=size, fillstyle="none", **STYLES[name]
+            x, y, label=name, markersize=marker_size(len(x)), fillstyle="none", **STYLES[name]
         )
     axes.set_ylabel("nats")
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **LEGEND)
+
+
+def marker_size(points: int) -> float:
+    """Points for the marker of a line: smaller where there are many, none where they would touch.
+
+    Example:
+        >>> marker_size(3), marker_size(100), marker_size(1000)
+        (5.0, 2.5, 0.0)
+    """
+    return next((size for limit, size in ((60, 5.0), (200, 2.5)) if points <= limit), 0.0)

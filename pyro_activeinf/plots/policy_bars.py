@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..records import PolicyPosterior
 from ._canvas import (
+    ABOVE,
     BLACK,
     BLUE,
     GREEN,
-    LEGEND,
     ORANGE,
     ROW,
     WIDTH,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-STYLES = {
+STYLES: dict[str, dict[str, Any]] = {
     "pragmatic": {"color": BLUE, "hatch": ""},
     "epistemic": {"color": ORANGE, "hatch": "////"},
     "novelty": {"color": GREEN, "hatch": "...."},
@@ -55,7 +55,8 @@ def posterior_bars(
     name_rows(left, len(order), texts)
     left.set_xlabel(r"contribution to $-G(\pi)$ (nats)")
     left.set_ylabel(counted(len(order), len(posterior.probs)))
-    left.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=4, **LEGEND)
+    total, *bars = left.get_legend_handles_labels()[0]
+    left.legend(handles=[*bars, total], ncols=4, **ABOVE)
     right.barh(np.arange(len(order)), array(posterior.probs[order]), color="0.35")
     right.set_yticks(range(len(order)), [])
     right.set_ylim(left.get_ylim())
@@ -86,7 +87,7 @@ def _panels(
 
 def _stack(axes: Axes, terms: Mapping[str, Array]) -> None:
     """Stack positive terms to the right of 0 and negative ones to the left."""
-    right, left = 0.0, 0.0
+    right = left = np.zeros(())
     for name, given in terms.items():
         values = np.where(np.isfinite(given), given, 0.0)
         rows = np.arange(len(values))
@@ -94,13 +95,14 @@ def _stack(axes: Axes, terms: Mapping[str, Array]) -> None:
         axes.barh(rows, values, left=start, label=name, edgecolor="white", **STYLES[name])
         right, left = right + values.clip(min=0), left + values.clip(max=0)
     axes.axvline(0.0, color=BLACK, linewidth=0.8)
+    axes.use_sticky_edges = False  # room for the diamonds at either end
 
 
 def _mark_total(axes: Axes, values: Array) -> None:
     """A diamond at -G, or words where it is infinite."""
     finite = np.isfinite(values)
     rows = np.flatnonzero(finite)
-    style = {"color": "white", "markeredgecolor": BLACK, "linestyle": "none"}
-    axes.plot(values[rows], rows, marker="D", markersize=5, label=r"$-G(\pi)$", **style)
+    label = r"$-G(\pi)$"
+    axes.plot(values[rows], rows, "D", color="white", markeredgecolor=BLACK, label=label)
     for row in np.flatnonzero(~finite):
         axes.annotate(r" $G = \infty$", (0.0, row), va="center", fontsize="small")

@@ -15,12 +15,13 @@ from ._canvas import (
     Array,
     Labels,
     array,
+    color_bar,
     heat_map,
     height_of_rows,
     name_rows,
     panels,
 )
-from ._controls import Control, action_labels, controls_of, policy_texts
+from ._controls import action_labels, controls_of, policy_texts
 from ._timeline import Timeline
 from .policy_bars import counted
 
@@ -42,11 +43,14 @@ def policy_map(
     named = action_labels(labels, trajectory.action_probs.shape[1:])
     order = probs.nan_to_num(0.0).amax(0).argsort(descending=True, stable=True)[:n]
     texts = policy_texts(policies[order], named)
-    figure, drawn = panels(["policies"], [height_of_rows(len(order), texts)], axes, figsize)
-    image = heat_map(drawn[0], array(probs[:, order]).T)
+    heights = [height_of_rows(len(order), texts)]
+    figure, drawn = panels(["policies"], heights, axes, figsize)
+    shown = array(probs[:, order]).T
+    image = heat_map(drawn[0], shown, float(np.nanmax(shown)))
     name_rows(drawn[0], len(order), texts)
     drawn[0].set_ylabel(counted(len(order), len(policies)))
-    figure.colorbar(image, ax=drawn, label=r"$q(\pi)$")
+    _legend(drawn[0], shown)
+    color_bar(image, drawn, heights, r"probability $q(\pi)$")
     Timeline.of(trajectory).finish(drawn)
     return figure
 
@@ -66,14 +70,22 @@ def action_map(
         image = heat_map(panel, control.probs.T)
         _mark_taken(panel, control.taken)
         name_rows(panel, control.size, named.get(control.name))
-        panel.set_ylabel(control.title)
-    drawn[0].legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), **LEGEND)
-    figure.colorbar(image, ax=drawn, label="probability")
+        panel.set_title(control.title, loc="left", fontsize="medium")
+    _legend(drawn[0], controls[0].probs)
+    color_bar(image, drawn, heights, "probability")
     Timeline.of(trajectory).finish(drawn)
     return figure
 
 
+def _legend(axes: Axes, values: Array) -> None:
+    """Say what circles and hatched cells are, where there are any."""
+    handles, names = axes.get_legend_handles_labels()
+    if np.isnan(values).any():
+        handles, names = [*handles, axes.patch], [*names, "no plan"]
+    if handles:
+        axes.legend(handles, names, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0), **LEGEND)
+
+
 def _mark_taken(axes: Axes, taken: Array) -> None:
     when = np.flatnonzero(taken >= 0)
-    style = {"color": VERMILION, "linestyle": "none", "fillstyle": "none"}
-    axes.plot(when, taken[when], marker="o", markersize=5, label="taken", **style)
+    axes.plot(when, taken[when], "o", color=VERMILION, fillstyle="none", label="taken")

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from . import demo
+from . import bench, demo
 from ._checks import complain
 
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
@@ -21,12 +21,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("python -m pyro_activeinf", description=__doc__)
     commands = parser.add_subparsers(title="commands", required=True, metavar="command")
     _add_demo(commands)
+    _add_bench(commands)
     options = parser.parse_args(arguments)
     torch.set_num_threads(1)  # tensors are small: several threads only get in each other's way
     try:
         options.run(options)
     except KeyboardInterrupt:
-        print("Interrupted: no results were written.", file=sys.stderr)
+        print("Interrupted.", file=sys.stderr)
         return INTERRUPTED
     return 0
 
@@ -39,13 +40,17 @@ def _add_demo(commands: Any) -> None:
     )
     parser.add_argument(
         "--trials",
-        type=_count,
+        type=_integer(1, 10**6),
         default=200,
         metavar="N",
         help="trials of each agent in the T-maze; FrozenLake gets a quarter (default: 200)",
     )
     parser.add_argument(
-        "--seed", type=_seed, default=0, metavar="S", help="of all random numbers (default: 0)"
+        "--seed",
+        type=_integer(0, 2**32 - 1),
+        default=0,
+        metavar="S",
+        help="of all random numbers (default: 0)",
     )
     parser.set_defaults(run=lambda options: _demo(parser, options))
 
@@ -54,24 +59,27 @@ def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
     try:
         results = demo.run(options.output, options.trials, options.seed)
     except OSError as error:
-        got = f"{options.output} ({error.strerror})"
+        got = f"{options.output} ({error.strerror or error})"
         parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
     print(results.table())
     print(f"Figures, trajectory.nc and results.json are in {options.output}.")
 
 
-def _count(text: str) -> int:
-    return _whole_number(text, 1, "an integer of at least 1")
+def _add_bench(commands: Any) -> None:
+    parser = bench.add_command(commands)
+    parser.set_defaults(run=lambda options: print(bench.execute(parser, options)))
 
 
-def _seed(text: str) -> int:
-    return _whole_number(text, 0, "an integer from 0 to 4294967295")
+def _integer(least: int, most: int) -> Callable[[str], int]:
+    """A parser of the integers in a range."""
 
+    def parse(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            message = f"expected an integer from {least} to {most}, got {text!r}."
+            raise argparse.ArgumentTypeError(message)
+        return int(text)
 
-def _whole_number(text: str, least: int, expected: str) -> int:
-    if not text.isdecimal() or not least <= int(text) < 2**32:
-        raise argparse.ArgumentTypeError(f"expected {expected}, got {text}.")
-    return int(text)
+    return parse
 
 
 if __name__ == "__main__":

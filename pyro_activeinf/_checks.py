@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -39,9 +39,26 @@ def known_names(argument: str, got: Iterable[str], known: Sequence[str]) -> None
         raise ValueError(complain(argument, f"names among {list(known)}", unknown))
 
 
+def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
+    """Raise unless ``value`` is a mapping whose keys are among ``sites``."""
+    if not isinstance(value, Mapping):
+        raise TypeError(
+            complain(argument, f"a dict with some of the sites {list(sites)}", repr(value))
+        )
+    known_names(argument, value, sites)
+
+
+def numbers(argument: str, value: object) -> Tensor:
+    """Return ``value`` as a tensor, or raise ``ValueError`` where it holds no numbers."""
+    try:
+        return torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(complain(argument, "numbers or a tensor of them", repr(value))) from error
+
+
 def whole_numbers(argument: str, value: object) -> Tensor:
     """Return ``value`` as a tensor of int64, or raise where it holds fractions or no numbers."""
-    tensor = torch.as_tensor(value)
+    tensor = numbers(argument, value)
     if tensor.is_floating_point() and not bool((tensor == tensor.round()).all()):
         raise ValueError(complain(argument, "whole numbers", tensor.tolist()))
     return tensor.long()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -32,6 +33,20 @@ def xlogx(probs: Tensor) -> Tensor:
     return -torch.special.entr(probs)
 
 
+def unravel(index: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Split positions in a flattened space into one per dim, the last varying fastest.
+
+    Example:
+        >>> [each.tolist() for each in unravel(torch.tensor([5, 1]), [2, 3])]
+        [[1, 0], [2, 1]]
+    """
+    found: list[Tensor] = []
+    for size in reversed(sizes):
+        found.insert(0, index % size)
+        index = index // size
+    return found
+
+
 def entropy(probs: Tensor) -> Tensor:
     r"""Entropy :math:`-\sum_i p_i \log p_i` over the last dim, in nats.
 
@@ -58,6 +73,8 @@ def log_vecmat(log_vector: Tensor, log_matrix: Tensor) -> Tensor:
 
 def logsumexp(values: Tensor, dim: int) -> Tensor:
     """``torch.logsumexp`` with a gradient of zero, not NaN, where all entries are ``-inf``."""
+    if not values.requires_grad:
+        return torch.logsumexp(values, dim)
     empty = (values == -math.inf).all(dim, keepdim=True)
     total = torch.logsumexp(torch.where(empty, 0.0, values), dim)
     return torch.where(empty.squeeze(dim), -math.inf, total)
@@ -72,7 +89,8 @@ def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
 def softmax(scores: Tensor, precision: float) -> Tensor:
     r"""Boltzmann distribution :math:`\propto e^{\gamma x}` over the last dim.
 
-    An infinite precision shares the probability among the maxima (equal to a relative 1e-9).
+    An infinite precision shares the probability among the maxima (equal to a relative 1e-9). A
+    score of ``-inf`` has probability 0 at any precision.
 
     Example:
         >>> softmax(torch.tensor([1.0, 3.0, 3.0]), math.inf).tolist()
@@ -82,4 +100,4 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
         best = scores.max(-1, keepdim=True).values
         ties = (scores >= best - 1e-9 * best.abs().clamp(min=1.0)).to(scores.dtype)
         return ties / ties.sum(-1, keepdim=True)
-    return torch.softmax(precision * scores, -1)
+    return torch.softmax(torch.where(scores > -math.inf, precision * scores, -math.inf), -1)

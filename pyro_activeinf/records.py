@@ -84,7 +84,10 @@ class ExpectedFreeEnergyTerms:
 
     @property
     def risk(self) -> Tensor:
-        """Divergence from the preferred outcomes KL[q(o) || p~(o)], ``(*batch)``."""
+        """Divergence from the preferred outcomes KL[q(o) || p~(o)], ``(*batch)``.
+
+        It can be negative where preferences are not normalized (``LogPreferences``, the array C).
+        """
         return -self.pragmatic - self.outcome_entropy
 
     @property

@@ -60,12 +60,22 @@ def rollout(
         (torch.Size([6]), 3)
     """
     if (steps is None) == (episodes is None):
-        raise ValueError(complain("steps, episodes", "one of the two", (steps, episodes)))
+        raise ValueError(
+            complain(
+                "steps, episodes",
+                "one of the two",
+                f"steps={steps}, episodes={episodes}",
+                "Say how long to run: rollout(agent, env, episodes=10).",
+            )
+        )
     unit, count = ("episode", episodes) if steps is None else ("step", steps)
     goal = positive_int(f"{unit}s", count or 0)
     world = World(env, agent.filter.observation_sites, names)
     recorder = Recorder(keep_policies)
-    with torch.no_grad(), tqdm(total=goal, disable=not progress, unit=unit) as bar:
+    with (
+        torch.no_grad(),
+        tqdm(total=goal, disable=not progress, unit=f" {unit}", desc="rollout") as bar,
+    ):
         try:
             _live(agent, world, steps, episodes, recorder, bar)
         except KeyboardInterrupt:

@@ -22,6 +22,9 @@ class Agent:
 
     .. math:: p(u) \propto q(u)^\alpha, \quad q(u) = \sum_{\pi: \pi_1 = u} q(\pi)
 
+    A large alpha decides even where the planner hardly prefers one action: where ties should be
+    broken by chance in proportion to q(u), take alpha = 1.
+
     A call that raises leaves the agent as it was. Randomness follows ``pyro.set_rng_seed``.
 
     Args:
@@ -56,6 +59,15 @@ class Agent:
         filter: Filter | None = None,
         action_precision: float = 16.0,
     ) -> None:
+        if isinstance(model, type) or not isinstance(planner, Planner):
+            raise TypeError(
+                complain(
+                    "model, planner",
+                    "a model (not its class) and a planner",
+                    f"{model!r} and {planner!r}",
+                    "For example Agent(TMaze(), planner=planning.OpenLoop(2)).",
+                )
+            )
         self.model = model
         self.planner = planner
         self.filter = ExactFilter(model) if filter is None else filter
@@ -124,7 +136,7 @@ class Agent:
         index = torch.distributions.Categorical(probs=probs).sample()
         self.action = index
         if len(controls) > 1:
-            self.action = torch.stack(torch.unravel_index(index, controls), -1)
+            self.action = torch.stack(ops.unravel(index, controls), -1)
         return self.action
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:

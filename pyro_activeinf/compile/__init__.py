@@ -1,6 +1,6 @@
 """Programs to tables: run a discrete program once, read its sparse factor graph off the shapes."""
 
-from .cache import Compiled, fingerprint
+from .cache import Compiled, Snapshot
 from .enumerate import ProgramError
 from .program import (
     Programs,
@@ -18,6 +18,7 @@ __all__ = [
     "Programs",
     "Role",
     "Site",
+    "Snapshot",
     "Table",
     "Tables",
     "Variable",
@@ -26,5 +27,4 @@ __all__ = [
     "compile_program",
     "control_sizes",
     "depends_on_step",
-    "fingerprint",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from typing import Any
 
@@ -13,16 +13,18 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor, nn
 
 from .._checks import complain
+from .enumerate import HANDLERS
 from .program import Programs, compile_habit, compile_preferences, compile_program, depends_on_step
 from .tables import Table, Tables
 
-_PLAIN = (int, float, complex, str, bytes, type(None))
+# What every module has besides the tensors and modules that it holds: hooks and the like.
+_INTERNAL = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
 
 
 class Compiled:
     """The tables of a program, kept until something that the program holds changes.
 
-    That is, see :func:`fingerprint`, what its attributes hold, and the ``pyro.param`` that it
+    That is, see :class:`Snapshot`, what its attributes hold, and the ``pyro.param`` that it
     reads; a change through ``tensor.data`` or of a global variable is not seen. Gradients flow
     through the tables to the program's parameters. A backward pass frees the graph behind them,
     so that they are compiled anew afterwards.
@@ -32,7 +34,8 @@ class Compiled:
         refuse_random_parameters(programs)
         self.programs = programs
         self._params = _ParamNames()
-        self._key: tuple[Any, ...] | None = None
+        self._seen: Snapshot | None = None
+        self._mode: tuple[Any, ...] = ()
         self._tables: Tables | None = None
         self._preferences: dict[int, tuple[Table, ...]] = {}
         self._habit: dict[str, Tensor] | None = None
@@ -40,10 +43,11 @@ class Compiled:
     @property
     def tables(self) -> Tables:
         """The tables as of now; the same object as long as nothing has changed."""
-        if self._tables is None or self._now() != self._key:
-            with self._params:
+        if self._tables is None or not self._fresh():
+            with HANDLERS, self._params:
                 self._tables = compile_program(self.programs)
-            self._key, self._preferences, self._habit = self._now(), {}, None
+            self._preferences, self._habit = {}, None
+            self._look()
             self._watch(self._tables.tensors)
         return self._tables
 
@@ -52,9 +56,9 @@ class Compiled:
         outcomes = self.tables.outcomes
         step = step if depends_on_step(self.programs) else 0
         if step not in self._preferences:
-            with self._params:
+            with HANDLERS, self._params:
                 found = compile_preferences(self.programs, outcomes, step)
-            self._key = self._now()
+            self._look()
             self._watch(tuple(t.log_probs for t in found))
             self._preferences[step] = found
         return self._preferences[step]
@@ -63,14 +67,20 @@ class Compiled:
         """Log-probabilities of the sites of ``habit``."""
         controls = self.tables.controls
         if self._habit is None:
-            with self._params:
+            with HANDLERS, self._params:
                 self._habit = compile_habit(self.programs, controls)
-            self._key = self._now()
+            self._look()
             self._watch(tuple(self._habit.values()))
         return self._habit
 
+    def _look(self) -> None:
+        self._seen, self._mode = Snapshot(self.programs), self._now()
+
+    def _fresh(self) -> bool:
+        return self._seen is not None and self._now() == self._mode and self._seen.holds()
+
     def _now(self) -> tuple[Any, ...]:
-        return (torch.is_grad_enabled(), *self._params.held(), *fingerprint(self.programs))
+        return (torch.is_grad_enabled(), *self._params.held())
 
     def _watch(self, tensors: tuple[Tensor, ...]) -> None:
         for tensor in tensors:
@@ -78,7 +88,7 @@ class Compiled:
                 tensor.register_hook(self._forget)
 
     def _forget(self, gradient: Tensor) -> None:
-        self._key = None
+        self._seen = None
 
 
 class _ParamNames(Messenger):
@@ -87,71 +97,79 @@ class _ParamNames(Messenger):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
+        self._alive: list[Tensor] = []
 
     def _pyro_param(self, msg: Any) -> None:
         self.names.add(msg["name"])
 
-    def held(self) -> Iterator[Any]:
-        for name, value in pyro.get_param_store().named_parameters() if self.names else ():
-            if name in self.names:
-                yield from (name, _Same(value), value._version)
+    def held(self) -> list[Any]:
+        if not self.names:
+            return []
+        store = pyro.get_param_store().named_parameters()
+        found = {name: value for name, value in store if name in self.names}
+        self._alive = [part for value in found.values() for part in (value, value.detach())]
+        return [(name, id(value), _state(value)) for name, value in found.items()]
 
 
-def fingerprint(programs: Any) -> tuple[Any, ...]:
-    """Differs when a tensor, array or plain value that an object holds does.
+class Snapshot:
+    """What an object holds at one moment: tensors, arrays and plain values, however nested.
 
     Looks into modules, dataclasses, lists, dicts and the like; of other objects it sees only
-    whether they are still the same.
+    whether they are still the same. Everything seen is kept alive, so that identity can be told.
     """
-    return tuple(_entries(vars(programs), set()))
 
+    def __init__(self, root: Any) -> None:
+        self._stores: list[tuple[Any, list[int]]] = []
+        self._tensors: list[tuple[Tensor, tuple[Any, ...]]] = []
+        self._arrays: list[tuple[Any, bytes]] = []
+        self._alive: list[Any] = []
+        self._visit(root if isinstance(root, nn.Module) else vars(root), set())
 
-def _entries(value: Any, seen: set[int]) -> Iterator[Any]:
-    if isinstance(value, Tensor):
-        yield from (_Same(value), value.requires_grad)
-        yield None if value.is_inference() else value._version
-    elif isinstance(value, np.ndarray):
-        yield value.tobytes()
-    elif isinstance(value, _PLAIN):
-        yield value
-    elif id(value) not in seen:
+    def holds(self) -> bool:
+        """Whether nothing has changed since."""
+        return (
+            all(_ids(store) == ids for store, ids in self._stores)
+            and all(_state(tensor) == state for tensor, state in self._tensors)
+            and all(array.tobytes() == held for array, held in self._arrays)
+        )
+
+    def _visit(self, value: Any, seen: set[int]) -> None:
+        if id(value) in seen:
+            return
         seen.add(id(value))
-        yield _Same(value)
-        for part in _parts(value):
-            yield from _entries(part, seen)
+        if isinstance(value, Tensor):
+            self._tensors.append((value, _state(value)))
+            self._alive.append(value.detach())  # so that no other numbers take its address
+        elif isinstance(value, np.ndarray):
+            self._arrays.append((value, value.tobytes()))
+        elif isinstance(value, dict | list | tuple | set | frozenset | Mapping):
+            self._stores.append((value, _ids(value)))
+            parts = [*value.values(), *value] if isinstance(value, Mapping) else list(value)
+            self._alive.append(parts)
+            for part in parts:
+                self._visit(part, seen)
+        elif isinstance(value, nn.Module):
+            self._stores.append((vars(value), _ids(vars(value))))
+            self._alive.append(list(vars(value).values()))
+            for name, part in vars(value).items():
+                if name not in _INTERNAL:
+                    self._visit(part, seen)
+        elif is_dataclass(value) and hasattr(value, "__dict__"):
+            self._visit(vars(value), seen)
 
 
-def _parts(value: Any) -> Iterable[Any]:
-    if isinstance(value, Mapping):
-        return [part for pair in value.items() for part in pair]
-    if isinstance(value, list | tuple | set | frozenset):
-        return value
-    inside = isinstance(value, nn.Module) or is_dataclass(value)
-    return [vars(value)] if inside and hasattr(value, "__dict__") else []
+def _ids(store: Any) -> list[int]:
+    return list(map(id, store.values() if isinstance(store, Mapping) else store))
 
 
-class _Same:
-    """Equal to the same object with the same data, which it keeps alive: no other takes its id."""
-
-    __hash__ = object.__hash__
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
-        self.data = value.detach() if isinstance(value, Tensor) else None
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, _Same) or self.value is not other.value:
-            return False
-        return self.data is None or other.data is None or _one_storage(self.data, other.data)
-
-
-def _one_storage(a: Tensor, b: Tensor) -> bool:
-    if (a.dtype, a.device, a.shape) != (b.dtype, b.device, b.shape):
-        return False
+def _state(tensor: Tensor) -> tuple[Any, ...]:
+    """Differs when the numbers of a tensor may."""
+    version = None if tensor.is_inference() else tensor._version
     try:
-        return a.data_ptr() == b.data_ptr()
+        address = tensor.data_ptr()
     except RuntimeError:  # a tensor of torch.func has no address
-        return True
+        address = 0
+    return (version, address, tensor.requires_grad, tensor.dtype, tensor.device)
 
 
 def refuse_random_parameters(programs: Any) -> None:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
-from .tables import Role, Site, Table, Variable
+from .tables import Role, Site, Table, Variable, readable
 
-_HANDLERS = threading.RLock()  # Pyro's stack of handlers is one for all threads
+HANDLERS = threading.RLock()  # Pyro's stack of handlers is one for all threads
 
 
 class ProgramError(ValueError):
@@ -170,8 +170,8 @@ def same_support(fn: Any, site: Site, where: str, origin: str) -> None:
         raise ProgramError(
             complain(
                 where,
-                f"the {site.size} values {site.support.tolist()}, as in {origin}",
-                f"the {len(support)} values {support.tolist()}",
+                f"the {site.size} values {readable(site.support)}, as in {origin}",
+                f"the {len(support)} values {readable(support)}",
                 "A site has the same values wherever it is sampled.",
             )
         )
@@ -238,13 +238,13 @@ def misaligned(where: str, fn: Any, expected: str) -> ProgramError:
 def run(program: Callable[..., Any], name: str, handler: Messenger, *args: Any) -> Any:
     """Run a program under a handler; a torch error in it means that it does not broadcast."""
     try:
-        with _HANDLERS, handler:
+        with HANDLERS, handler:
             return program(*args)
     except ProgramError:
         raise
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise ProgramError(
-            f"`{name}` does not broadcast: run with every variable on a dim of its own it failed "
-            f"with {type(error).__name__}: {error}. Write it with torch.where and indexing "
-            "in place of `if`, `int()` and fixed shapes."
+            f"`{name}` failed when run with every variable on a dim of its own: "
+            f"{type(error).__name__}: {error}. If it does not broadcast, write it with "
+            "torch.where and indexing in place of `if`, `int()` and fixed shapes."
         ) from error

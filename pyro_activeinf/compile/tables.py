@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
@@ -9,7 +10,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, numbers
 from ..records import SoftObservation
 
 
@@ -60,15 +61,27 @@ class Site:
         Raises:
             ValueError: if a value lies outside the support.
         """
-        tensor = torch.as_tensor(value, device=self.support.device)
-        if self.counts and not tensor.is_floating_point():
-            return self._checked(tensor.long(), (tensor < -1) | (tensor >= self.size), tensor)
+        tensor = numbers(self.name, value).to(self.support.device)
+        real = tensor.is_floating_point()
+        tensor = self._shaped(tensor if real else tensor.long())
+        if self.counts and not real:
+            return self._checked(tensor, (tensor < -1) | (tensor >= self.size), tensor)
         event = self.support.dim() - 1
-        same = tensor.unsqueeze(-1 - event) == self.support.to(tensor.dtype)
+        coarse = torch.float32 in {tensor.dtype, self.support.dtype}
+        precision = torch.float32 if coarse else torch.float64
+        same = tensor.unsqueeze(-1 - event).to(precision) == self.support.to(precision)
         match = same.flatten(same.dim() - event).all(-1) if event else same
-        missing = self._missing(tensor, event)
+        known = match.any(-1)
+        missing = self._missing(tensor, event) & ~known
         found = match.to(torch.int8).argmax(-1)
-        return self._checked(torch.where(missing, -1, found), ~missing & ~match.any(-1), tensor)
+        return self._checked(torch.where(missing, -1, found), ~missing & ~known, tensor)
+
+    def _shaped(self, tensor: Tensor) -> Tensor:
+        event = self.support.shape[1:]
+        if tensor.shape[max(tensor.dim() - len(event), 0) :] != event:
+            expected = f"values of shape {tuple(event)} in the last dims"
+            raise ValueError(complain(self.name, expected, f"shape {tuple(tensor.shape)}"))
+        return tensor
 
     @staticmethod
     def _missing(tensor: Tensor, event: int) -> Tensor:
@@ -80,8 +93,8 @@ class Site:
             raise ValueError(
                 complain(
                     self.name,
-                    f"values among {self.support.tolist()} (-1 or NaN where missing)",
-                    value.tolist(),
+                    f"values among {readable(self.support)} (-1 or NaN where missing)",
+                    readable(value[wrong]),
                 )
             )
         return index
@@ -99,6 +112,19 @@ class Site:
                 complain(self.name, f"{self.size} weights", f"shape {tuple(weights.shape)}")
             )
         return weights
+
+
+def readable(values: Tensor) -> str:
+    """Write a list of values, cut short where there are many.
+
+    Example:
+        >>> readable(torch.arange(500))
+        '[0, 1, 2, 3, 4, .., 499]'
+    """
+    if len(values) <= 10:
+        return str(values.tolist())
+    first = ", ".join(str(value) for value in values[:5].tolist())
+    return f"[{first}, .., {values[-1].tolist()}]"
 
 
 @dataclass(frozen=True)
@@ -138,7 +164,7 @@ class Tables:
     @property
     def joint_size(self) -> int:
         """Number of joint states."""
-        return int(torch.tensor([s.size for s in self.states], dtype=torch.float64).prod())
+        return math.prod(site.size for site in self.states)
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import plots
-from ..records import Trajectory
+from ..records import PolicyPosterior, Trajectory
 from .files import write
 from .results import Results, Row
 
@@ -16,59 +17,83 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-BLUE, ORANGE = "#0072b2", "#e69f00"
+Labels = Mapping[str, Sequence[str]]
+BLUE = "#0072B2"
+SHOWN = 7  # policies in the overview
 
 
-def save_figures(output: Path, trial: Trajectory, results: Results) -> None:
-    """Write ``beliefs.png``, ``policies.png``, ``free_energy.png`` and ``comparison.png``."""
+def save_figures(
+    output: Path,
+    trial: Trajectory,
+    plans: Sequence[PolicyPosterior],
+    results: Results,
+    labels: Labels,
+) -> None:
+    """Write every figure as PNG.
+
+    Args:
+        output: folder that exists.
+        trial: one episode.
+        plans: the posterior over policies at each step of the trial.
+        results: the rates to compare.
+        labels: names of the values of each site, and of ``action``.
+    """
     figures = {
-        "beliefs": plots.beliefs(trial),
-        "policies": plots.policies(trial),
+        "beliefs": plots.beliefs(trial, labels=labels),
+        "policies": plots.policies(plans[0], labels=labels),
         "free_energy": plots.free_energy(trial),
+        "overview": overview(trial, plans, labels),
         "comparison": comparison(results),
     }
     for name, figure in figures.items():
-        write(output / f"{name}.png", partial(figure.savefig, dpi=150))
+        write(output / f"{name}.png", partial(figure.savefig, dpi=200))
 
 
-def comparison(results: Results) -> Figure:
-    """Rates with 95 % confidence intervals: the T-maze on the left, FrozenLake on the right."""
+def overview(trial: Trajectory, plans: Sequence[PolicyPosterior], labels: Labels) -> Figure:
+    """What an agent believed, saw and did, beside what its policies were worth at each step."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7.2, 3.4), layout="constrained")
-    maze, lake = figure.subplots(1, 2, sharey=True, width_ratios=(2, 1))
-    *tmaze_rows, lake_row = results.rows
-    _maze_bars(maze, tmaze_rows)
-    _lake_bar(lake, lake_row, results.optimum)
-    maze.set(ylabel="share of trials", ylim=(0, 1.05))
-    for axes in (maze, lake):
-        axes.spines[["top", "right"]].set_visible(False)
+    figure = Figure(figsize=(11.5, 5), layout="constrained")
+    grid = figure.add_gridspec(1, 2, width_ratios=(5, 6))
+    strips = [*trial.beliefs, *trial.observations, "action"]
+    heights = [len(labels[name]) + 1 for name in strips]
+    panels = grid[0].subgridspec(len(strips), 1, height_ratios=heights)
+    drawn = panels.subplots(sharex=True, squeeze=False)
+    plots.beliefs(trial, labels=labels, axes=[panel for (panel,) in drawn])
+    bars = grid[1].subgridspec(len(plans), 2, width_ratios=(3, 1)).subplots(squeeze=False)
+    for step, (plan, axes) in enumerate(zip(plans, bars, strict=True)):
+        plots.policies(plan, n=SHOWN, labels=labels, axes=axes)
+        axes[1].set_title(f"time step {step}", fontsize="medium")
     return figure
 
 
-def _maze_bars(axes: Axes, rows: Sequence[Row]) -> None:
-    agents = dict.fromkeys(row.agent for row in rows)
-    measures = list(dict.fromkeys(row.measure for row in rows))
-    for agent, color, shift in zip(agents, (BLUE, ORANGE), (-0.18, 0.18), strict=True):
-        own = [row for row in rows if row.agent == agent]
-        _bars(axes, [measures.index(row.measure) + shift for row in own], own, color, agent)
-    axes.set_xticks(range(len(measures)), measures)
-    axes.set_title(f"{rows[0].world}, {rows[0].proportion.trials} trials each")
-    axes.legend(frameon=False)
+def comparison(results: Results) -> Figure:
+    """A bar with a 95 % confidence interval for each agent; a hatched one for the optimum."""
+    from matplotlib.figure import Figure
+
+    groups = [list(rows) for _, rows in groupby(results.rows, lambda row: (row.world, row.measure))]
+    figure = Figure(figsize=(7.2, 1.2 * len(groups) + 0.4), layout="constrained")
+    panels = figure.subplots(len(groups), 1, sharex=True)
+    for axes, rows in zip(panels, groups, strict=True):
+        _bars(axes, rows)
+    _optimum_bar(panels[-1], groups[-1], results.optimum)
+    panels[-1].set(xlim=(0, 1.02), xlabel="rate, with its 95 % confidence interval")
+    return figure
 
 
-def _lake_bar(axes: Axes, row: Row, optimum: float) -> None:
-    _bars(axes, [0], [row], BLUE, row.agent)
-    axes.axhline(optimum, color="black", linestyle="--", linewidth=1, label="optimal policy")
-    axes.set_xticks([0], [row.measure])
-    axes.set(xlim=(-0.5, 0.5), title=f"{row.world}, {row.proportion.trials} episodes")
-    axes.legend(frameon=False)
-
-
-def _bars(axes: Axes, places: Sequence[float], rows: Sequence[Row], color: str, label: str) -> None:
+def _bars(axes: Axes, rows: Sequence[Row]) -> None:
     rates = [row.proportion.rate for row in rows]
     bounds = [row.proportion.interval() for row in rows]
     below = [rate - low for rate, (low, _) in zip(rates, bounds, strict=True)]
     above = [high - rate for rate, (_, high) in zip(rates, bounds, strict=True)]
-    axes.bar(places, rates, 0.34, color=color, label=label)
-    axes.errorbar(places, rates, (below, above), fmt="none", ecolor="black", capsize=3)
+    axes.barh(range(len(rows)), rates, xerr=(below, above), color=BLUE, capsize=3)
+    axes.set_yticks(range(len(rows)), [row.agent for row in rows])
+    axes.invert_yaxis()
+    title = f"{rows[0].world}: {rows[0].measure} (n = {rows[0].proportion.trials})"
+    axes.set_title(title, loc="left", fontsize="medium")
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def _optimum_bar(axes: Axes, rows: Sequence[Row], optimum: float) -> None:
+    axes.barh(len(rows), optimum, facecolor="white", edgecolor="black", hatch="////")
+    axes.set_yticks(range(len(rows) + 1), [*(row.agent for row in rows), "optimal policy"])

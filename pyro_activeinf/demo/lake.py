@@ -45,13 +45,17 @@ def held_policies(actions: int, holds: Sequence[int]) -> Tensor:
     return choices.reshape(-1, len(holds)).repeat_interleave(torch.tensor(holds), 1)
 
 
-def play(episodes: int, progress: bool = True) -> Trajectory:
-    """Let an agent cross the lake with the world's own transition table as its model."""
-    env = world()
+def agent(env: gym.Env[Any, Any]) -> Agent:
+    """An agent whose model is the world's own transition table."""
     model = from_gymnasium(env, reward_scale=REWARD_SCALE)
     policies = held_policies(model.transition_table.shape[1], HOLDS)
-    agent = Agent(model, planner=OpenLoop(sum(HOLDS), policies=policies))
-    return rollout(agent, env, episodes=episodes, progress=progress, keep_policies=False)
+    return Agent(model, planner=OpenLoop(sum(HOLDS), policies=policies))
+
+
+def play(episodes: int, progress: bool = True) -> Trajectory:
+    """Let an agent cross the lake again and again."""
+    env = world()
+    return rollout(agent(env), env, episodes=episodes, progress=progress, keep_policies=False)
 
 
 def row(trajectory: Trajectory) -> Row:

@@ -46,4 +46,5 @@ class Proportion:
         center = p + z**2 / (2 * n)
         spread = z * math.sqrt(p * (1 - p) / n + z**2 / (4 * n**2))
         scale = 1 + z**2 / n
-        return max(0.0, (center - spread) / scale), min(1.0, (center + spread) / scale)
+        low, high = (center - spread) / scale, (center + spread) / scale
+        return max(0.0, min(p, low)), min(1.0, max(p, high))  # whatever the rounding

@@ -53,8 +53,8 @@ class Results:
         Example:
             >>> row = Row("Coin", "biased hand", "heads", Proportion(5, 10))
             >>> print(Results(0, (row,), 1.0).table())
-            world  agent           measure  rate    95 % interval    trials
-            Coin   biased hand     heads    50.0%   23.7% to 76.3%   10
+            world  agent           measure  rate    95 % interval   trials
+            Coin   biased hand     heads    50.0%   23.7% to 76.3%  10
             Coin   optimal policy  heads    100.0%  computed
         """
         head = ("world", "agent", "measure", "rate", "95 % interval", "trials")

@@ -19,9 +19,9 @@ from .results import Results
 def run(output: Path, trials: int = 200, seed: int = 0, progress: bool = True) -> Results:
     """Let agents act in the T-maze and in FrozenLake, and write what came of it.
 
-    Written are ``beliefs.png``, ``policies.png`` and ``free_energy.png`` (of the first trial in
-    the T-maze), ``comparison.png``, ``trajectory.nc`` (all trials of the epistemic agent there)
-    and ``results.json``.
+    Written are ``beliefs.png``, ``policies.png``, ``overview.png`` and ``free_energy.png`` (of
+    the epistemic agent's first trial in the T-maze), ``comparison.png`` (of all agents),
+    ``trajectory.nc`` (all of its trials) and ``results.json``.
 
     Args:
         output: folder; made where there is none.
@@ -41,12 +41,8 @@ def run(output: Path, trials: int = 200, seed: int = 0, progress: bool = True) -
     seeker = _played("T-maze, epistemic agent", tmaze.epistemic, trials, progress)
     gambler = _played("T-maze, reward-only agent", tmaze.reward_only, trials, progress)
     walker = _played("FrozenLake 4x4", lake.play, max(1, trials // 4), progress)
-    rows = (
-        *tmaze.rows("epistemic agent", seeker),
-        *tmaze.rows("reward-only agent", gambler),
-        lake.row(walker),
-    )
-    results = Results(seed, rows, lake.optimum())
+    maze = tmaze.rows({"epistemic agent": seeker, "reward-only agent": gambler})
+    results = Results(seed, (*maze, lake.row(walker)), lake.optimum())
     _write(output, seeker, results)
     return results
 
@@ -64,6 +60,7 @@ def _played(
 
 
 def _write(output: Path, seeker: Trajectory, results: Results) -> None:
-    save_figures(output, seeker.episodes()[0], results)
+    trial = seeker.episodes()[0]
+    save_figures(output, trial, tmaze.plans(trial), results, tmaze.LABELS)
     write(output / "trajectory.nc", lambda path: to_arviz(seeker).to_netcdf(str(path)))
     write(output / "results.json", lambda path: path.write_text(results.to_json()))

@@ -3,9 +3,13 @@
 .. code-block:: python
 
     env = gymnasium.make("pyro_activeinf/TMaze-v0")
+    env = gymnasium.make("pyro_activeinf/GridWorld-v0", **read_map("S.#\n..G"), noise=0.1)
 """
 
+from .grid_world import GridWorld, read_map
 from .registration import register
+from .rock_sample import RockSample
+from .tiger import Tiger
 from .tmaze import TMaze
 
-__all__ = ["TMaze", "register"]
+__all__ = ["GridWorld", "RockSample", "TMaze", "Tiger", "read_map", "register"]

@@ -3,14 +3,17 @@
 import gymnasium as gym
 
 ENTRY_POINTS = {
+    "pyro_activeinf/GridWorld-v0": "pyro_activeinf.envs.grid_world:GridWorld",
+    "pyro_activeinf/RockSample-v0": "pyro_activeinf.envs.rock_sample:RockSample",
     "pyro_activeinf/TMaze-v0": "pyro_activeinf.envs.tmaze:TMaze",
+    "pyro_activeinf/Tiger-v0": "pyro_activeinf.envs.tiger:Tiger",
 }
 
 
 def register() -> None:
     """Register the worlds of this package with Gymnasium; an id that is taken stays as it is.
 
-    No time limit is registered: each world ends its own trials.
+    No time limit is registered: a world ends its own episodes, or goes on for ever (Tiger).
 
     Example:
         >>> register()

@@ -121,7 +121,7 @@ class TMaze(gym.Env[dict[str, Any], np.int64]):
             TypeError: the context is not an integer.
             ValueError: an unknown option, or a context other than 0 and 1.
         """
-        context = _context_option(options or {})
+        context = _context_option(options)
         super().reset(seed=seed)
         # Drawn even where it is given, so that the outcomes of a seed stay the same.
         drawn = int(self.np_random.integers(2))
@@ -153,12 +153,8 @@ class TMaze(gym.Env[dict[str, Any], np.int64]):
         return _picture(self._trial, self.moves)
 
     def _trial_under_way(self) -> Trial:
-        if self._trial is None or self._trial.move == self.moves:
-            got = "none" if self._trial is None else f"one that ended with move {self.moves}"
-            raise gym.error.ResetNeeded(
-                f"`step`: expected a trial under way, got {got}. Call env.reset() to start one."
-            )
-        return self._trial
+        over = self._trial is not None and self._trial.move == self.moves
+        return _checks.under_way(self._trial, f"with move {self.moves}" if over else None)
 
     def _draw_outcome(self, location: int, baited_arm: int) -> int:
         if location not in ARMS:
@@ -167,13 +163,11 @@ class TMaze(gym.Env[dict[str, Any], np.int64]):
         return REWARD if valid == (location == baited_arm) else LOSS
 
 
-def _context_option(options: dict[str, Any]) -> int | None:
-    unknown = sorted(set(options) - {"context"})
-    if unknown:
-        raise ValueError(f"`options`: expected the key 'context' only, got {unknown}. Drop it.")
-    if "context" not in options:
+def _context_option(options: dict[str, Any] | None) -> int | None:
+    given = _checks.options(options, ["context"])
+    if "context" not in given:
         return None
-    return _checks.index("options['context']", options["context"], CONTEXTS)
+    return _checks.index("options['context']", given["context"], CONTEXTS)
 
 
 def _observation(trial: Trial) -> dict[str, Any]:

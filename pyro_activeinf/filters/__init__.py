@@ -3,6 +3,17 @@
 from .base import Branches, BranchingFilter, Filter
 from .belief import JointBelief
 from .exact import ExactFilter
+from .factorized import FactorizedFilter
+from .factorized_belief import FactorizedBelief
 from .smoothing import Smoothing
 
-__all__ = ["Branches", "BranchingFilter", "ExactFilter", "Filter", "JointBelief", "Smoothing"]
+__all__ = [
+    "Branches",
+    "BranchingFilter",
+    "ExactFilter",
+    "FactorizedBelief",
+    "FactorizedFilter",
+    "Filter",
+    "JointBelief",
+    "Smoothing",
+]

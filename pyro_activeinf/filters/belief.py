@@ -117,5 +117,5 @@ class JointBelief(Belief):
         """Draw states jointly: site to tensor ``(*n, *batch, *event)``."""
         shape = (n,) if isinstance(n, int) else tuple(n)
         index = torch.distributions.Categorical(probs=self.probs).sample(shape)
-        each = torch.unravel_index(index, self.sizes)
+        each = ops.unravel(index, self.sizes)
         return {site.name: site.support[i] for site, i in zip(self.sites, each, strict=True)}

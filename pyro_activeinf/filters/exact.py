@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain, known_names
+from .._checks import by_site, complain
 from ..compile import Compiled, Programs, Tables, depends_on_step
 from ..records import ExpectedFreeEnergyTerms
 from .base import Branches, BranchingFilter
@@ -177,7 +177,7 @@ class ExactFilter(BranchingFilter):
                 that has probability zero under the belief.
         """
         arrays = self._current()
-        known_names("observation", observation, self.observation_sites)
+        by_site("observation", observation, self.observation_sites)
         evidence = arrays.likelihoods(observation)
         log_joint = sum(evidence.values(), belief.log_probs)
         log_evidence = ops.logsumexp(log_joint, -1)
@@ -249,7 +249,7 @@ class ExactFilter(BranchingFilter):
                 controls of a MultiDiscrete space.
         """
         arrays = self._current()
-        known_names("observations", observations, self.observation_sites)
+        by_site("observations", observations, self.observation_sites)
         steps = arrays.likelihoods.over_time(observations)
         index = (
             None

@@ -66,15 +66,15 @@ def to_arrays(programs: Programs, steps: int | None = None) -> Arrays:
     moves = sorted(tables.transition, key=lambda t: states.index(t.variable.name))
     controls = [f"action_{f}" for f in range(len(tables.controls))]
     moves[0] = _with_idle_controls(moves[0], tables)
-    habit = compile_habit(programs, tables.controls)
+    parents_b = [_parents(t, Role.STATE, states, "transition") for t in moves]
     return Arrays(
         A=[_last_first(t) for t in tables.observe],
         B=[_controls_last(t) for t in moves],
         C=_preferences(programs, tables, steps),
         D=[_unconditional(t).log_probs.exp() for t in tables.initial],
-        E=_one_habit(habit),
+        E=_one_habit(compile_habit(programs, tables.controls)),
         A_dependencies=parents_a,
-        B_dependencies=[_parents(t, Role.STATE, states, "transition") for t in moves],
+        B_dependencies=parents_b,
         B_action_dependencies=[_parents(t, Role.CONTROL, controls, "transition") for t in moves],
         state_names=states,
         observation_names=[site.name for site in tables.outcomes],
@@ -86,7 +86,7 @@ def _parents(table: Table, role: Role, order: Sequence[str], program: str) -> li
     if same_step:
         raise ValueError(
             complain(
-                f"site '{table.variable.name}' of `{program}`",
+                f"site '{table.variable.name}' of {program}",
                 "no dependence on sites of the same step, for which the arrays have no place",
                 f"a dependence on {same_step}",
                 "Join these sites into one, or keep the model as a program.",
@@ -99,7 +99,7 @@ def _unconditional(table: Table) -> Table:
     if table.parents:
         raise ValueError(
             complain(
-                f"site '{table.variable.name}' of `initial`",
+                f"site '{table.variable.name}' of initial",
                 "independent initial sites (D has one vector for each)",
                 f"a dependence on {[v.name for v in table.parents]}",
                 "Join these sites into one, or keep the model as a program.",
@@ -158,7 +158,7 @@ def _preference(table: Table | None, size: int, tables: Tables) -> Tensor:
     if table.parents:
         raise ValueError(
             complain(
-                f"site '{table.variable.name}' of `prefer`",
+                f"site '{table.variable.name}' of prefer",
                 "no dependence on other sites",
                 f"a dependence on {[v.name for v in table.parents]}",
             )
@@ -167,8 +167,8 @@ def _preference(table: Table | None, size: int, tables: Tables) -> Tensor:
 
 
 def _one_habit(habit: dict[str, Tensor]) -> Tensor | None:
-    if len(habit) > 1:
+    if len(habit) > 1 or not habit.keys() <= {"action", "policy"}:
         raise ValueError(
-            complain("habit", "one site, `action` or `policy`, for the array E", list(habit))
+            complain("habit", "one site, action or policy, for the array E", list(habit))
         )
     return next((log_probs.exp() for log_probs in habit.values()), None)

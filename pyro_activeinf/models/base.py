@@ -8,7 +8,7 @@ from typing import Any
 
 import gymnasium as gym
 from pyro import poutine
-from pyro.nn import PyroModule
+from pyro.nn import PyroModule, pyro_method
 from torch import Tensor
 
 from ..records import Belief
@@ -77,6 +77,7 @@ class GenerativeModel(PyroModule, metaclass=_ModelMeta):  # type: ignore[metacla
         """Run the unrolled, conditioned program; returns the states over time."""
         return unroll(self, observations, actions)
 
+    @pyro_method
     def future(self, belief: Belief, policy: Any) -> list[Any]:
         """Sample states and outcomes of a policy from a belief on, unconditioned."""
         return future(self, belief, policy)

@@ -19,7 +19,7 @@ from .preferences import LogPreferences
 class GymnasiumModel(GenerativeModel):
     r"""A fully observed world with rewards, as a generative model.
 
-    State sites: ``state`` and ``reward`` (which of the world's rewards was just received);
+    State sites: ``state`` and ``received`` (which of the world's rewards came last);
     observation sites: ``observation`` (the state) and ``reward``. Rewards are preferred in
     proportion to their size, :math:`\log \tilde p(r) = \beta r`, so that the pragmatic value of a
     policy is its expected return times ``reward_scale``.
@@ -52,14 +52,14 @@ class GymnasiumModel(GenerativeModel):
     def initial(self) -> tuple[Tensor, Tensor]:
         """The world's distribution of first states; no reward yet."""
         state = pyro.sample("state", dist.Categorical(probs=self.initial_probs))
-        return state, pyro.sample("reward", dist.Categorical(probs=self.start))
+        return state, pyro.sample("received", dist.Categorical(probs=self.start))
 
     def transition(self, state: tuple[Tensor, Tensor], action: Tensor) -> tuple[Tensor, Tensor]:
         """The world's own transition table."""
         before, _ = state
         after = pyro.sample("state", dist.Categorical(probs=self.transition_table[before, action]))
         reward = dist.Categorical(probs=self.reward_table[before, action, after])
-        return after, pyro.sample("reward", reward)
+        return after, pyro.sample("received", reward)
 
     def observe(self, state: tuple[Tensor, Tensor]) -> None:
         """Everything is seen."""

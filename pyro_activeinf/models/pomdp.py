@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.nn import PyroParam
 from torch import Tensor, nn
 
 from .._checks import complain
@@ -68,10 +70,17 @@ class POMDP(GenerativeModel):
         observation_names: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
+        for letter, arrays in (("A", A), ("B", B)):
+            if len(arrays) == 0:
+                raise ValueError(complain(letter, "at least one array", "none"))
         self.state_names = _names("state_names", state_names, len(B), "s")
         self.observation_names = _names("observation_names", observation_names, len(A), "o")
-        self.A_dependencies = [list(d) for d in A_dependencies or [range(len(B))] * len(A)]
-        self.B_dependencies = [list(d) for d in B_dependencies or [[f] for f in range(len(B))]]
+        _names("names", [*self.state_names, *self.observation_names], len(A) + len(B), "")
+        factors = list(range(len(B)))
+        self.A_dependencies = _parents("A_dependencies", A_dependencies, [factors] * len(A), len(B))
+        self.B_dependencies = _parents(
+            "B_dependencies", B_dependencies, [[f] for f in factors], len(B)
+        )
         self._keep("A", A)
         self._keep("B", B)
         self.B_action_dependencies = _controls(self.B, self.B_dependencies, B_action_dependencies)
@@ -84,10 +93,12 @@ class POMDP(GenerativeModel):
 
     def _keep(self, letter: str, arrays: Sequence[Any]) -> None:
         for i, array in enumerate(arrays):
-            if isinstance(array, nn.Parameter):
+            if isinstance(array, nn.Parameter | PyroParam):
                 setattr(self, f"{letter}{i}", array)
                 continue
             tensor = array if isinstance(array, Tensor) else torch.as_tensor(np.array(array))
+            if tensor.dim() == 0:
+                raise ValueError(complain(f"{letter}[{i}]", "an array", "a number"))
             if not tensor.is_floating_point():
                 tensor = tensor.to(torch.get_default_dtype())
             self.register_buffer(f"{letter}{i}", tensor)
@@ -117,6 +128,10 @@ class POMDP(GenerativeModel):
         return self._kept("D")
 
     def _check(self) -> None:
+        for letter, others in (("C", self.A), ("D", self.B)):
+            count = getattr(self, f"_len_{letter}")
+            if count != len(others):
+                raise ValueError(complain(letter, f"{len(others)} arrays", f"{count} of them"))
         sizes = [b.shape[0] for b in self.B]
         choices = self.num_controls
         for m, (a, deps) in enumerate(zip(self.A, self.A_dependencies, strict=True)):
@@ -131,6 +146,10 @@ class POMDP(GenerativeModel):
             _sized(f"D[{f}]", d, size)
         for m, (c, a) in enumerate(zip(self.C, self.A, strict=True)):
             _sized(f"C[{m}]", c, a.shape[0])
+            if not bool((c < math.inf).all()):
+                raise ValueError(complain(f"C[{m}]", "numbers or -inf", c.tolist()))
+        for e in self._kept("E"):
+            _shaped("E", e, [], "")
 
     def initial(self) -> tuple[Tensor, ...]:
         """p(s_0): every factor from its D."""
@@ -200,13 +219,33 @@ def _names(argument: str, names: Sequence[str] | None, count: int, letter: str) 
     return found
 
 
+def _parents(
+    argument: str,
+    given: Sequence[Sequence[int]] | None,
+    default: Sequence[Sequence[int]],
+    limit: int,
+) -> list[list[int]]:
+    found = [list(parents) for parents in (default if given is None else given)]
+    distinct = all(len(set(parents)) == len(parents) for parents in found)
+    within = all(0 <= parent < limit for parents in found for parent in parents)
+    if not (len(found) == len(default) and distinct and within):
+        expected = f"{len(default)} lists, each of different numbers from 0 to {limit - 1}"
+        raise ValueError(complain(argument, expected, found))
+    return found
+
+
 def _controls(
     arrays: Sequence[Tensor],
     dependencies: Sequence[Sequence[int]],
     given: Sequence[Sequence[int]] | None,
 ) -> list[list[int]]:
     if given is not None:
-        return [list(controls) for controls in given]
+        used = {control for controls in given for control in controls}
+        if used != set(range(len(used))):
+            raise ValueError(
+                complain("B_action_dependencies", "controls counted from 0 on", sorted(used))
+            )
+        return _parents("B_action_dependencies", given, [[]] * len(arrays), len(used))
     found: list[list[int]] = []
     count = 0
     for b, deps in zip(arrays, dependencies, strict=True):
@@ -226,7 +265,8 @@ def _control_sizes(
         for axis, control in enumerate(acts):
             if 1 + len(deps) + axis < b.dim():
                 sizes[control] = b.shape[1 + len(deps) + axis]
-    return [sizes.get(control, 1) for control in range(max(sizes, default=-1) + 1)]
+    count = 1 + max((control for acts in controls for control in acts), default=-1)
+    return [sizes.get(control, 1) for control in range(count)]
 
 
 def _space(sizes: Sequence[int]) -> gym.Space[Any] | None:
@@ -256,8 +296,9 @@ def _shaped(name: str, array: Tensor, axes: Sequence[int], argument: str) -> Non
         raise ValueError(
             complain(
                 name,
-                "probabilities: columns (first axis) that sum to 1",
-                f"sums from {float(total.min()):.4g} to {float(total.max()):.4g}",
+                "probabilities: columns (first axis) of numbers >= 0 that sum to 1",
+                f"sums from {float(total.min()):.4g} to {float(total.max()):.4g} and a smallest "
+                f"number of {float(array.detach().min()):.4g}",
             )
         )
 

@@ -8,6 +8,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .._checks import complain
 from .base import GenerativeModel
 from .preferences import LogPreferences
 
@@ -26,8 +27,11 @@ class TMaze(GenerativeModel):
         reward: log-preference of a reward, in nats.
         loss: log-preference of a loss, in nats.
 
+    Raises:
+        ValueError: where ``validity`` is not a probability.
+
     Reference: Friston, FitzGerald, Rigoli, Schwartenbeck and Pezzulo (2017), "Active inference: a
-    process theory", Neural Computation 29; preferences as in SPM12's ``DEM_demo_MDP_X``.
+    process theory", Neural Computation 29; preferences of SPM12's ``DEM_demo_MDP_X`` (r6652).
 
     Example:
         >>> [tuple(a.shape) for a in TMaze().to_arrays().B]
@@ -38,6 +42,8 @@ class TMaze(GenerativeModel):
 
     def __init__(self, validity: float = 0.98, reward: float = 3.0, loss: float = -3.0) -> None:
         super().__init__()
+        if not 0 <= validity <= 1:
+            raise ValueError(complain("validity", "a probability", validity))
         outcome = torch.zeros(2, 4, 3)
         outcome[:, [CENTER, CUE], 0] = 1.0
         for context, arm in ((0, LEFT), (1, RIGHT)):

@@ -4,85 +4,117 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import pyro
+import pyro.distributions as dist
 import torch
-from pyro import poutine
 from pyro.nn import PyroModule
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from .._checks import complain, known_names
+from .. import ops
 from ..compile import Programs
 from ..records import Belief
+from .series import (
+    ObservationSite,
+    Observed,
+    Series,
+    is_plate,
+    lay_out,
+    observation_sites,
+    one_batch,
+    timed,
+)
 
 
 class AtStep(Messenger):
-    """Names the sites of one time step ``f"{site}_{t}"`` and conditions those that were observed.
+    """Names the sites of one time step ``f"{site}_{t}"``; marks latent ones for enumeration."""
 
-    A value that is missing (-1 or NaN) is masked out. Where anything is observed, a site without
-    data is drawn but kept out of the trace, so that it adds nothing to any ELBO.
-    """
-
-    def __init__(self, step: int, observed: Mapping[str, Tensor] | None) -> None:
+    def __init__(self, step: int, batch: torch.Size) -> None:
         super().__init__()
-        self.step, self.observed = step, observed
+        self.step, self.batch = step, batch
 
     def _pyro_sample(self, msg: Any) -> None:
-        if type(msg["fn"]).__name__ == "_Subsample":
+        if is_plate(msg):
             return
-        site = msg["name"]
-        msg["name"] = f"{site}_{self.step}"
-        if self.observed is not None and site in self.observed:
-            self._condition(msg, self.observed[site])
+        msg["name"] = f"{msg['name']}_{self.step}"
+        if msg["is_observed"]:
+            return
+        if isinstance(msg["fn"], dist.Delta):  # nothing to infer: as pyro.deterministic
+            msg["value"], msg["is_observed"] = drawn(msg["fn"], self.batch), True
+            msg["infer"]["_deterministic"] = True
         elif getattr(msg["fn"], "has_enumerate_support", False):
             msg["infer"].setdefault("enumerate", "parallel")
 
-    @staticmethod
-    def _condition(msg: Any, value: Tensor) -> None:
-        event = msg["fn"].event_dim
-        absent = torch.isnan(value) | (value == -1)
-        missing = absent.flatten(absent.dim() - event).all(-1) if event else absent
-        if bool(missing.any()):
-            filler = msg["fn"].sample()
-            shape = missing.reshape(*missing.shape, *[1] * event)
-            value = torch.where(shape, filler.to(value.dtype), value)
-            msg["mask"] = ~missing if msg["mask"] is None else msg["mask"] & ~missing
-        msg["value"], msg["is_observed"] = value, True
 
+class Conditioned(Messenger):
+    """Conditions observation sites on what was observed at one time step.
 
-class Hidden(Messenger):
-    """Keeps the sites that have no data out of the trace."""
+    A value that is missing is drawn, and masked out so that it adds nothing to any ELBO. Where
+    the likelihood of another value depends on it, the site stays latent, to be summed out.
+    """
 
-    def __init__(self, observed: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        batch: torch.Size,
+        observed: Mapping[str, Observed],
+        sites: Mapping[str, ObservationSite],
+    ) -> None:
         super().__init__()
-        self.observed = observed
+        self.batch, self.observed = batch, observed
+        self.summed_out = summed_out(observed, sites)
+        self._latent: dict[str, Any] = {}
 
     def _pyro_sample(self, msg: Any) -> None:
-        if msg["name"] not in self.observed:
-            msg["stop"] = True
+        site = msg["name"]
+        if is_plate(msg) or msg["is_observed"]:
+            return
+        if site in self.summed_out:
+            self._latent[site] = msg
+        else:
+            self._condition(msg, self.observed.get(site))
+
+    def _condition(self, msg: Any, seen: Observed | None) -> None:
+        if seen is not None and not bool(seen.missing.any()):
+            msg["value"] = seen.values
+        else:
+            filler = drawn(msg["fn"], self.batch)
+            present = False if seen is None else ~seen.missing
+            msg["value"] = filler if seen is None else _filled(seen, filler)
+            msg["mask"] = present if msg["mask"] is None else msg["mask"] & present
+        msg["is_observed"] = True
+
+    def add_evidence(self) -> None:
+        """Weigh the sites that are summed out by what was observed in part of the batch."""
+        for site in self._latent.keys() & self.observed.keys():
+            seen, value = self.observed[site], self._latent[site]["value"]
+            same = value == seen.values
+            agrees = same.flatten(same.dim() - seen.event_dim).all(-1) if seen.event_dim else same
+            possible = (agrees | seen.missing).to(torch.get_default_dtype())
+            pyro.factor(f"{site}_observed", ops.log(possible))
 
 
-@dataclass(frozen=True)
-class Series:
-    """Observations and actions laid out in time."""
+def drawn(fn: Any, batch: torch.Size) -> Tensor:
+    """A sample of a distribution for each element of the batch."""
+    return fn.expand(torch.broadcast_shapes(fn.batch_shape, batch)).sample()
 
-    observations: dict[str, Tensor]  # site to (*batch, time, *event)
-    actions: Tensor | None  # (*batch, time, *event)
-    batch: torch.Size
-    steps: int
-    action_event: int
 
-    def observed(self, t: int, events: Mapping[str, int]) -> dict[str, Tensor]:
-        """What was observed at a time step."""
-        return {name: v.select(-1 - events[name], t) for name, v in self.observations.items()}
+def _filled(seen: Observed, filler: Tensor) -> Tensor:
+    missing = seen.missing[(..., *[None] * seen.event_dim)]
+    return torch.where(missing, filler.to(seen.values.dtype), seen.values)
 
-    def action(self, t: int) -> Tensor | None:
-        """The action that leads from step t to step t + 1."""
-        return None if self.actions is None else self.actions.select(-1 - self.action_event, t)
+
+def summed_out(
+    observed: Mapping[str, Observed], sites: Mapping[str, ObservationSite]
+) -> frozenset[str]:
+    """Sites with missing values on which the likelihood of values that are there depends."""
+    incomplete = {n for n in sites if n not in observed or bool(observed[n].missing.any())}
+    found: set[str] = set()
+    for name in reversed(list(sites)):
+        if name in found or (name in observed and not bool(observed[name].missing.all())):
+            found |= sites[name].parents & incomplete
+    return frozenset(found)
 
 
 def unroll(
@@ -92,102 +124,46 @@ def unroll(
 
     Args:
         model: the programs.
-        observations: site to values ``(*batch, time, *event)``; -1 or NaN where missing. ``None``
-            to generate them, for as many steps as the actions lead to.
-        actions: ``(*batch, time - 1, *event)`` (a longer one is cut); ``None`` where the model
-            has no actions.
+        observations: site to values ``(*batch, time, *event)``; NaN (or -1, for a discrete site)
+            where missing. ``None`` to generate them, for as many steps as the actions lead to.
+        actions: ``(*batch, time - 1, *event)`` (a longer one is cut). Where the model has no
+            actions ``None``, or anything of shape ``(*batch, time - 1)`` to tell how many steps
+            are to be generated.
 
     Returns:
         The states over time.
 
     Raises:
-        ValueError: for an unknown site, or lengths that do not fit.
+        ValueError: for an unknown site, or shapes and lengths that do not fit.
 
     Batch dims become plates ``batch_0``, ..; discrete latent sites are marked for parallel
     enumeration, and time is a ``pyro.markov`` chain, so that ``TraceEnum_ELBO`` sums them out in
-    time linear in the number of steps.
+    time linear in the number of steps. Missing observations are in the trace as masked draws.
     """
     draw_random_parameters(model)
-    events = observation_events(model) if observations else {}
-    known_names("observations", observations or {}, list(events))
-    series = lay_out(observations, actions, events, getattr(model, "actions", None))
+    sites = {} if observations is None else observation_sites(model)
+    series = lay_out(observations, actions, sites, model.actions)
     states: list[Any] = []
     with plates(series.batch):
         for t in pyro.markov(range(series.steps)):
-            with AtStep(t, None):
+            with AtStep(t, series.batch):
                 states.append(
                     model.transition(states[-1], series.action(t - 1)) if t else model.initial()
                 )
-            _observe(model, t, states[-1], series, events, generate=observations is None)
+                _observe(model, states[-1], sites, series, t)
     return states
 
 
 def _observe(
-    model: Programs,
-    t: int,
-    state: Any,
-    series: Series,
-    events: Mapping[str, int],
-    generate: bool,
+    model: Programs, state: Any, sites: Mapping[str, ObservationSite], series: Series, t: int
 ) -> None:
-    if generate:
-        with AtStep(t, None):
-            model.observe(state)
-        return
-    observed = series.observed(t, events)
-    with AtStep(t, observed), Hidden(observed):
+    if series.observations is None:
         model.observe(state)
-
-
-def observation_events(model: Programs) -> dict[str, int]:
-    """Observation sites and their number of event dims, from one quiet run of the programs."""
-    with poutine.block(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        trace = poutine.trace(lambda: model.observe(model.initial())).get_trace()
-        before = poutine.trace(model.initial).get_trace()
-    return {
-        name: int(node["fn"].event_dim)  # type: ignore[attr-defined]
-        for name, node in trace.nodes.items()
-        if node["type"] == "sample" and name not in before.nodes and not _is_plate(node)
-    }
-
-
-def _is_plate(node: Any) -> bool:
-    return type(node["fn"]).__name__ == "_Subsample"
-
-
-def lay_out(
-    observations: Mapping[str, Any] | None,
-    actions: Any,
-    events: Mapping[str, int],
-    space: gym.Space[Any] | None,
-) -> Series:
-    """Check lengths in time and find the batch shape."""
-    tensors = {name: torch.as_tensor(value) for name, value in (observations or {}).items()}
-    lengths = {name: _length(name, v, events[name]) for name, v in tensors.items()}
-    if len(set(lengths.values())) > 1:
-        raise ValueError(complain("observations", "sites of one length in time", lengths))
-    event = len(getattr(space, "shape", ()) or ())
-    moves = None if actions is None else torch.as_tensor(actions)
-    moved = 0 if moves is None else _length("actions", moves, event)
-    steps = next(iter(lengths.values())) if lengths else moved + 1
-    if space is not None and moved < steps - 1:
-        raise ValueError(
-            complain(
-                "actions",
-                f"at least {steps - 1} time steps",
-                f"{moved} of them",
-                "An action leads from each observation to the next.",
-            )
-        )
-    shapes = [v.shape[: v.dim() - 1 - events[name]] for name, v in tensors.items()]
-    shapes += [] if moves is None else [moves.shape[: moves.dim() - 1 - event]]
-    return Series(tensors, moves, torch.broadcast_shapes(*shapes, ()), steps, event)
-
-
-def _length(name: str, value: Tensor, event: int) -> int:
-    if value.dim() <= event:
-        raise ValueError(complain(name, "values with a time dim", f"shape {tuple(value.shape)}"))
-    return value.shape[-1 - event]
+        return
+    conditioned = Conditioned(series.batch, series.observed(t), sites)
+    with conditioned:
+        model.observe(state)
+    conditioned.add_evidence()
 
 
 @contextmanager
@@ -215,20 +191,25 @@ def future(model: Any, belief: Belief, policy: Any) -> list[Any]:
     Args:
         model: a :class:`~pyro_activeinf.GenerativeModel`.
         belief: over the state at ``belief.step``.
-        policy: actions ``(*batch, time, *event)``.
+        policy: actions ``(*batch, time, *event)``; where the model has no actions, anything of
+            shape ``(*batch, time)``.
 
     Returns:
         The states from ``belief.step + 1`` on.
+
+    Raises:
+        ValueError: for a policy whose shape does not fit the actions or the belief.
     """
-    event = len(getattr(model.actions, "shape", ()) or ())
-    moves = torch.as_tensor(policy)
-    steps = _length("policy", moves, event)
-    states = [model.state(belief.sample())]
+    event = tuple(getattr(model.actions, "shape", None) or ())
+    moves = timed("policy", torch.as_tensor(policy), event)
+    time = moves.dim() - 1 - len(event)
+    batch = one_batch({"belief": belief.batch_shape, "policy": moves.shape[:time]})
     draw_random_parameters(model)
-    with plates(belief.batch_shape):
-        for t in pyro.markov(range(belief.step + 1, belief.step + 1 + steps)):
-            with AtStep(t, None):
-                action = moves.select(-1 - event, t - belief.step - 1)
+    states = [model.state(belief.sample(batch[: len(batch) - len(belief.batch_shape)]))]
+    with plates(batch):
+        for t in pyro.markov(range(moves.shape[time])):
+            with AtStep(belief.step + 1 + t, batch):
+                action = None if model.actions is None else moves.select(time, t)
                 states.append(model.transition(states[-1], action))
                 model.observe(states[-1])
     return states[1:]

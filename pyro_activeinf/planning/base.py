@@ -24,6 +24,8 @@ def counted_terms(terms: Iterable[str] | None) -> frozenset[str]:
     Raises:
         ValueError: for a name that is not one of ``pragmatic``, ``epistemic``, ``novelty``.
     """
+    if isinstance(terms, str):
+        terms = [terms]
     found = frozenset(TERMS if terms is None else terms)
     known_names("terms", sorted(found), TERMS)
     return found

@@ -31,6 +31,7 @@ class BeliefGraph:
         threshold: outcomes of at most this probability are left out.
         tolerance: how finely beliefs are told apart.
         max_beliefs: more of them are refused.
+        keep: keep edges and predictions, for values over the whole graph.
     """
 
     def __init__(
@@ -40,16 +41,22 @@ class BeliefGraph:
         threshold: float,
         tolerance: float,
         max_beliefs: int,
+        keep: bool = True,
     ) -> None:
-        self.filter, self.actions = filter, actions
+        self.filter, self.actions, self.keep = filter, actions, keep
         self.threshold, self.tolerance, self.max_beliefs = threshold, tolerance, max_beliefs
-        self.packed = torch.empty(0)  # (nodes, numbers)
+        self._rows = torch.empty(0)  # (room, numbers)
         self.predicted: list[Tensor] = []  # (nodes of a level, actions, numbers)
         self.expanded: set[int] = set()
         self.order: list[Tensor] = []  # nodes in the order of their expansion
         self.cut = 0.0  # largest probability left out for one belief and action
         self._ids: dict[int, int] = {}
         self._edges: list[Edges] = []
+
+    @property
+    def packed(self) -> Tensor:
+        """The beliefs, ``(nodes, numbers)``."""
+        return self._rows[: self.size]
 
     @property
     def size(self) -> int:
@@ -73,7 +80,12 @@ class BeliefGraph:
         return torch.tensor(ids, device=packed.device)[inverse]
 
     def _append(self, packed: Tensor) -> None:
-        self.packed = torch.cat([self.packed, packed]) if len(self.packed) else packed
+        room = len(self._rows)
+        if self.size > room:  # doubled each time, so that growth costs no more than its result
+            rows = packed.new_empty(max(self.size, 2 * room), packed.shape[-1])
+            rows[:room] = self._rows if room else rows[:0]
+            self._rows = rows
+        self._rows[self.size - len(packed) : self.size] = packed
         if self.size > self.max_beliefs:
             raise ValueError(
                 complain(
@@ -106,10 +118,15 @@ class BeliefGraph:
             frontier = self._children(fresh)
 
     def _children(self, nodes: list[int]) -> Tensor:
+        return torch.unique(self.leaving(nodes).children)
+
+    def leaving(self, nodes: list[int] | Tensor) -> Edges:
+        """The edges that start at some nodes."""
         edges = self.edges
         wanted = torch.zeros(self.size, dtype=torch.bool, device=edges.origins.device)
         wanted[nodes] = True
-        return torch.unique(edges.children[wanted[edges.origins // len(self.actions)]])
+        kept = wanted[edges.origins // len(self.actions)]
+        return Edges(edges.origins[kept], edges.children[kept], edges.probs[kept])
 
     def expand(self, nodes: Tensor, step: int) -> Edges:
         """Look beyond some beliefs; returns their edges."""
@@ -124,9 +141,10 @@ class BeliefGraph:
         node, action = nodes[branches.parents // actions], branches.parents % actions
         total = 1.0 - branches.cut[branches.parents]
         edges = Edges(node * actions + action, children, branches.probs / total)
-        self._edges.append(edges)
-        self.predicted.append(rows)
-        self.order.append(nodes)
+        if self.keep:
+            self._edges.append(edges)
+            self.predicted.append(rows)
+            self.order.append(nodes)
         self.expanded.update(nodes.tolist())
         self.cut = max(self.cut, float(branches.cut.max()))
         return edges
@@ -144,3 +162,16 @@ class BeliefGraph:
                 )
             ]
         return self._edges[0]
+
+
+@dataclass(frozen=True)
+class Unfolded:
+    """A closed-loop plan laid open: its beliefs, and what is done at each of them.
+
+    NaN at nodes that the plan does not reach with so many actions left.
+    """
+
+    graph: BeliefGraph
+    roots: Tensor  # (beliefs,): nodes where the plan starts
+    action_probs: tuple[Tensor, ...]  # q(u|b) after 0, 1, .. actions: (nodes, actions)
+    expected_free_energy: tuple[Tensor, ...]  # G(b, u), in nats: (nodes, actions)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -62,7 +63,7 @@ class OpenLoop(Planner):
         self.precision = nonnegative("precision", precision)
         self.terms = counted_terms(terms)
         self.memory_limit = positive_int("memory_limit", memory_limit)
-        self._trees: dict[tuple[object, ...], list[PolicyTree]] = {}
+        self._layouts: dict[tuple[object, ...], _Layout] = {}
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the policies from a belief on; batched over the belief's dims."""
@@ -71,16 +72,15 @@ class OpenLoop(Planner):
             raise ValueError(complain("model.actions", "a space of actions to plan over", None))
         batch = math.prod(belief.batch_shape)
         self._require_memory(filter, controls, batch)
-        policies, inverse = self._distinct(controls, filter.device)
         rows = max(1, self.memory_limit // (4 * batch * filter.scoring_bytes))
-        trees = self._chunks(policies, controls, rows)
-        chunks = [score(filter, belief, tree, controls) for tree in trees]
+        layout = self._layout(controls, rows, filter.device)
+        chunks = [score(filter, belief, tree, layout.every) for tree in layout.trees]
         values = chunks[0] if len(chunks) == 1 else torch.cat(chunks, -4)
-        if inverse is not None:
-            policies, values = policies[inverse], values.index_select(-4, inverse)
+        if layout.inverse is not None:
+            values = values.index_select(-4, layout.inverse)
         per_step = ExpectedFreeEnergyTerms(values, filter.observation_sites)
         return policy_posterior(
-            policies, per_step, self.terms, self.precision, filter.habit(), controls
+            layout.policies, per_step, self.terms, self.precision, filter.habit(), controls
         )
 
     def _require_memory(self, filter: Filter, controls: tuple[int, ...], batch: int) -> None:
@@ -95,18 +95,32 @@ class OpenLoop(Planner):
                 complain(
                     "horizon",
                     f"policies whose scores fit into {readable_bytes(self.memory_limit)}",
-                    f"{count:,} policies of {self.horizon} steps for {batch} agents, "
+                    f"{count:,} policies of {self.horizon} steps for a batch of {batch}, "
                     f"{readable_bytes(size)}",
                     "Shorten the horizon, give a set of policies=, or raise memory_limit=.",
                 )
             )
 
-    def _distinct(
-        self, controls: tuple[int, ...], device: torch.device
-    ) -> tuple[Tensor, Tensor | None]:
-        """Sorted, distinct policies, and where each given one is found among them."""
+    def _layout(self, controls: tuple[int, ...], rows: int, device: torch.device) -> _Layout:
+        """The policies as trees of at most so many rows; the last one made is kept."""
+        policies = self._given(controls, device)
+        key = (controls, device, min(rows, len(policies)))
+        if key not in self._layouts:
+            distinct, inverse = policies, None
+            if self.policies is not None:
+                distinct, inverse = torch.unique(policies, dim=0, return_inverse=True)
+            trees = [policy_tree(p, controls) for p in self._split(distinct, controls, rows)]
+            every = all_policies(controls, 1, device).squeeze(1)
+            self._layouts = {key: _Layout(policies, inverse, trees, every)}
+        return self._layouts[key]
+
+    def _given(self, controls: tuple[int, ...], device: torch.device) -> Tensor:
+        """The policies to score, in the order in which they are reported."""
         if self.policies is None:
-            return all_policies(controls, self.horizon, device), None
+            for (known, where, _), layout in self._layouts.items():
+                if (known, where) == (controls, device):
+                    return layout.policies
+            return all_policies(controls, self.horizon, device)
         expected = 2 if len(controls) == 1 else 3
         if self.policies.dim() != expected or (
             expected == 3 and self.policies.shape[-1] != len(controls)
@@ -118,15 +132,7 @@ class OpenLoop(Planner):
                     tuple(self.policies.shape),
                 )
             )
-        return torch.unique(self.policies.to(device), dim=0, return_inverse=True)
-
-    def _chunks(self, policies: Tensor, controls: tuple[int, ...], rows: int) -> list[PolicyTree]:
-        key = (controls, rows if rows < len(policies) else None, policies.device)
-        if key not in self._trees:
-            self._trees = {
-                key: [policy_tree(p, controls) for p in self._split(policies, controls, rows)]
-            }
-        return self._trees[key]
+        return self.policies.to(device)
 
     def _split(self, policies: Tensor, controls: tuple[int, ...], rows: int) -> Iterator[Tensor]:
         """Chunks of at most so many policies, cut between whole subtrees."""
@@ -136,11 +142,20 @@ class OpenLoop(Planner):
         yield from policies.split(rows)
 
 
-def score(filter: Filter, belief: Belief, tree: PolicyTree, controls: tuple[int, ...]) -> Tensor:
+@dataclass(frozen=True)
+class _Layout:
+    """Policies laid out for scoring."""
+
+    policies: Tensor  # (policies, time[, controls]), as reported
+    inverse: Tensor | None  # (policies,): where each is found among the sorted, distinct ones
+    trees: list[PolicyTree]  # of the sorted, distinct ones, in chunks
+    every: Tensor  # (actions[, controls])
+
+
+def score(filter: Filter, belief: Belief, tree: PolicyTree, every: Tensor) -> Tensor:
     """Terms of every policy at every step, ``(*batch, policies, time, 4, 1 + sites)``."""
     batch = belief.batch_shape
     current = belief.reshape(*batch, 1)
-    every = all_policies(controls, 1, tree.parents[0].device).squeeze(1)
     found = []
     for t, (actions, nodes) in enumerate(zip(tree.actions, tree.nodes, strict=True)):
         last = t == len(tree.actions) - 1

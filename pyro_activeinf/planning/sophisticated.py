@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
@@ -13,7 +14,7 @@ from ..compile import control_sizes
 from ..filters import BranchingFilter, Filter
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
 from .base import Planner, counted_terms
-from .graph import BeliefGraph
+from .graph import BeliefGraph, Unfolded
 from .posterior import boltzmann, log_habit, policy_posterior
 from .tree import all_policies
 
@@ -80,6 +81,42 @@ class Sophisticated(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the next actions from a belief on; batched over the belief's dims."""
+        plan = self._plan(filter)
+        values = plan.action_values(belief)
+        return policy_posterior(
+            plan.policies,
+            ExpectedFreeEnergyTerms(values.unsqueeze(-3), filter.observation_sites),
+            self.terms,
+            self.precision,
+            plan.habit,
+            control_sizes(filter.actions),
+            PlanReport(plan.graph.size, len(plan.graph.expanded), plan.graph.cut),
+        )
+
+    def unfold(self, filter: Filter, belief: Belief, depth: int) -> Unfolded:
+        r"""Lay the plan open: :math:`q(u|b)` and G(b, u) at every belief that it may lead to.
+
+        Args:
+            filter: as for a call.
+            belief: where the plan starts; batched over its dims.
+            depth: number of actions to follow; not more than are planned ahead.
+
+        Example:
+            >>> from pyro_activeinf.filters import ExactFilter
+            >>> from pyro_activeinf.models import TMaze
+            >>> filter = ExactFilter(TMaze())
+            >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+            >>> plan = Sophisticated(horizon=2, precision=math.inf).unfold(filter, start, depth=2)
+            >>> first, second = plan.action_probs
+            >>> first[plan.roots].tolist()  # to the cue
+            [[0.0, 0.0, 0.0, 1.0]]
+            >>> edges = plan.graph.leaving(plan.roots)
+            >>> second[edges.children[edges.origins % 4 == 3]].tolist()  # and as the cue says
+            [[0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, 0.0]]
+        """
+        return self._plan(filter).unfold(belief, positive_int("depth", depth))
+
+    def _plan(self, filter: Filter) -> _Plan:
         controls = control_sizes(filter.actions)
         if not controls:
             raise ValueError(complain("model.actions", "a space of actions to plan over", None))
@@ -92,19 +129,6 @@ class Sophisticated(Planner):
                     "Use OpenLoop or Variational with this filter.",
                 )
             )
-        plan = self._plan(filter, controls)
-        values = plan.action_values(belief)
-        return policy_posterior(
-            plan.policies,
-            ExpectedFreeEnergyTerms(values.unsqueeze(-3), filter.observation_sites),
-            self.terms,
-            self.precision,
-            plan.habit,
-            controls,
-            PlanReport(plan.graph.size, len(plan.graph.expanded), plan.graph.cut),
-        )
-
-    def _plan(self, filter: BranchingFilter, controls: tuple[int, ...]) -> _Plan:
         kept = self._kept
         if kept is None or kept.filter is not filter or kept.version is not filter.version:
             kept = _Plan(self, filter, controls)
@@ -136,8 +160,7 @@ class _Plan:
 
     def action_values(self, belief: Belief) -> Tensor:
         """Terms of every action from some beliefs, ``(*batch, actions, 4, 1 + sites)``."""
-        packed = self.filter.pack(belief)
-        roots = self.graph.add(packed.reshape(-1, packed.shape[-1]))
+        roots = self._roots(belief)
         key = 0 if self.filter.stationary else belief.step
         found = self._look_up(key, roots)
         if found is None:
@@ -147,6 +170,19 @@ class _Plan:
         return found.unflatten(0, belief.batch_shape or (1,)).reshape(
             *belief.batch_shape, *found.shape[1:]
         )
+
+    def unfold(self, belief: Belief, depth: int) -> Unfolded:
+        """What is done after each of the next ``depth`` actions, with so many fewer to go."""
+        self.action_values(belief)
+        end = belief.step + self.planner.horizon if self.filter.stationary else self._end
+        last = deque((values for _, values in self._backwards(belief.step, end)), maxlen=depth)
+        scores = [self._scores(values) for values in reversed(last)]
+        probs = [self._probs(score) for score in scores]
+        return Unfolded(self.graph, self._roots(belief), tuple(probs), tuple(scores))
+
+    def _roots(self, belief: Belief) -> Tensor:
+        packed = self.filter.pack(belief)
+        return self.graph.add(packed.reshape(-1, packed.shape[-1]))
 
     def _look_up(self, key: int, roots: Tensor) -> Tensor | None:
         values = self._values.get(key)
@@ -158,11 +194,16 @@ class _Plan:
     def _sweep(self, step: int) -> None:
         """Values of all nodes, backwards from the horizon; NaN where it was not grown that far."""
         self._values, self._end = {}, step + self.planner.horizon
+        for t, values in self._backwards(step, self._end):
+            self._values[0 if self.filter.stationary else t] = values
+
+    def _backwards(self, start: int, end: int) -> Iterator[tuple[int, Tensor]]:
+        """Time steps, the last one first, and the values of all nodes at each."""
         ahead: Tensor | None = None
-        for t in reversed(range(step, self._end)):
+        for t in reversed(range(start, end)):
             values = self._backup(ahead, t + 1)
             ahead = self._mean(values)
-            self._values[0 if self.filter.stationary else t] = values
+            yield t, values
 
     def _backup(self, ahead: Tensor | None, step: int) -> Tensor:
         """One step of the recursion: ``(nodes, actions, 4, 1 + sites)``."""
@@ -194,8 +235,14 @@ class _Plan:
 
     def _mean(self, values: Tensor) -> Tensor:
         """Expectation of the terms under q(u | b), ``(nodes, 4, 1 + sites)``."""
-        scores = ExpectedFreeEnergyTerms(values, self.filter.observation_sites).select(
-            self.planner.terms
-        )
-        probs = boltzmann(scores, self.planner.precision, self.log_habit)[..., None, None]
+        probs = self._probs(self._scores(values))[..., None, None]
         return torch.where(probs == 0, 0.0, probs * values).sum(1)
+
+    def _scores(self, values: Tensor) -> Tensor:
+        """G(b, u) of the terms that count, ``(nodes, actions)``."""
+        terms = ExpectedFreeEnergyTerms(values, self.filter.observation_sites)
+        return terms.select(self.planner.terms)
+
+    def _probs(self, scores: Tensor) -> Tensor:
+        """q(u | b), ``(nodes, actions)``."""
+        return boltzmann(scores, self.planner.precision, self.log_habit)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from .. import ops
+
 
 @dataclass(frozen=True)
 class PolicyTree:
@@ -35,7 +37,7 @@ def all_policies(controls: Sequence[int], horizon: int, device: torch.device) ->
     """
     sizes = list(controls) * horizon
     codes = torch.arange(math.prod(sizes), device=device)
-    digits = torch.stack(torch.unravel_index(codes, sizes), -1)
+    digits = torch.stack(ops.unravel(codes, sizes), -1)
     return digits if len(controls) == 1 else digits.unflatten(-1, (horizon, len(controls)))
 
 

@@ -145,7 +145,12 @@ class _Search:
         controls = control_sizes(filter.actions)
         self.policies = all_policies(controls, 1, filter.device)
         self.graph = BeliefGraph(
-            filter, self.policies.squeeze(1), planner.threshold, 1e-9, planner.max_beliefs
+            filter,
+            self.policies.squeeze(1),
+            planner.threshold,
+            1e-9,
+            planner.max_beliefs,
+            keep=False,
         )
         log_prior = log_habit(self.policies, filter.habit())
         self.log_prior = log_prior

@@ -6,8 +6,13 @@ figure, and its settings stay as they are. Colors are told apart by readers with
 deficiencies and, with line styles, markers and hatches, in print without color.
 """
 
+from .animation import animate
 from .belief_maps import beliefs
 from .energy_lines import free_energy
+from .factor_graphs import model
+from .grid import Grid
+from .grid_maps import grid_beliefs
+from .plan_trees import plan
 from .policy_charts import policies
 
-__all__ = ["beliefs", "free_energy", "policies"]
+__all__ = ["Grid", "animate", "beliefs", "free_energy", "grid_beliefs", "model", "plan", "policies"]

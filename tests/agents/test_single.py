@@ -139,6 +139,26 @@ def test_two_agents_and_two_threads_do_not_disturb_each_other() -> None:
     assert len(pyro.get_param_store()) == 0
 
 
+@pytest.mark.parametrize(
+    ("observation", "message"),
+    [
+        ({"position": "left"}, "`position`.*numbers"),
+        ({"position": None}, "`position`.*numbers"),
+        (0, "`observation`.*a dict with some of the sites"),
+    ],
+)
+def test_what_is_no_observation_is_explained(observation: object, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        explorer().perceive(observation)  # type: ignore[arg-type]
+
+
+def test_a_class_is_no_model_and_a_number_no_planner() -> None:
+    with pytest.raises(TypeError, match="`model, planner`"):
+        Agent(TMaze, planner=OpenLoop(2))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`model, planner`"):
+        Agent(TMaze(), planner=5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("precision", [-1.0, math.nan, "high"])
 def test_action_precision_is_checked(precision: object) -> None:
     with pytest.raises(ValueError, match="`action_precision`"):

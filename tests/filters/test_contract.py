@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from pyro_activeinf.filters import ExactFilter, Filter
+from pyro_activeinf.filters import ExactFilter, FactorizedFilter, Filter
 from pyro_activeinf.models import TMaze
 
 FILTERS: dict[str, Callable[[], Filter]] = {
     "exact": lambda: ExactFilter(TMaze()),
     "exact, outcomes apart": lambda: ExactFilter(TMaze(), joint_outcomes=False),
+    "factorized": lambda: FactorizedFilter(TMaze()),
 }
 
 

@@ -108,7 +108,7 @@ def test_terms_can_be_left_out() -> None:
     belief = exact.update(exact.initial(), {"position": 0})
     full = OpenLoop(2)(exact, belief).terms
     for terms, expected in [
-        ({"pragmatic"}, -full.pragmatic),
+        ("pragmatic", -full.pragmatic),
         ({"epistemic"}, -full.epistemic),
         ({"pragmatic", "epistemic"}, full.total),
         (set(), torch.zeros(16)),

@@ -1,0 +1,81 @@
+"""The command ``python -m pyro_activeinf bench``."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .._checks import complain
+from . import registry
+from .experiment import Effort
+from .run import run
+from .side import pymdp
+
+TEXT = "Time and memory beside those of a peer (pymdp), as a table, JSON and a figure."
+QUICK = Effort(turns=2, seconds=0.0)
+
+
+def add_command(commands: Any) -> argparse.ArgumentParser:
+    """Add the parser of the command to those of a command line; returns it."""
+    parser: argparse.ArgumentParser = commands.add_parser("bench", help=TEXT, description=TEXT)
+    parser.add_argument(
+        "--only",
+        default="",
+        metavar="TEXT",
+        help="only experiments whose name contains this (default: all)",
+    )
+    parser.add_argument(
+        "--repeats",
+        type=_positive,
+        metavar="N",
+        help=f"turns of each side (default: {Effort().turns})",
+    )
+    parser.add_argument(
+        "--peer-python",
+        type=Path,
+        metavar="PATH",
+        help="an interpreter with the peer: pip install inferactively-pymdp jax",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("docs/results"),
+        metavar="DIR",
+        help="folder (default: docs/results)",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes: to see that it works, not to measure"
+    )
+    return parser
+
+
+def execute(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
+    """Do what the options ask for; returns the text to show. Wrong options end the program."""
+    rows, curves = registry.matching(options.only)
+    if not rows and not curves:
+        known = "part of one of: " + "; ".join(registry.names())
+        parser.error(complain("--only", known, options.only))
+    python = options.peer_python
+    if python is not None and not python.is_file():
+        parser.error(complain("--peer-python", "a Python interpreter", f"{python}, not a file"))
+    peer = None if python is None else partial(pymdp, python)
+    effort = QUICK if options.quick else Effort()
+    if options.repeats is not None:
+        effort = Effort(options.repeats, effort.seconds, effort.calls)
+    if options.quick:
+        rows = [experiment.shrunk() for experiment in rows]
+        curves = [experiment.shrunk() for experiment in curves]
+    try:
+        results = run(rows, curves, options.output, peer, effort)
+    except OSError as error:
+        got = f"{options.output} ({error.strerror or error})"
+        parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
+    return f"{results.table()}\nbench.json is in {options.output}.".lstrip()
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected an integer of at least 1, got {text}.")
+    return int(text)

@@ -1,0 +1,128 @@
+"""All experiments by name: a new one is added here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+
+from .bars import AtMost, Ratio
+from .experiment import Experiment
+from .memory import MemoryGrowth, PeakMemory
+from .problem import Problem, some_policies
+from .results import Curve, Row
+from .scaling import Scaling
+from .timing import Timing
+from .worlds import World, grid, tmaze
+
+STEPS = 100_000  # of a long life
+MOVES = 2  # in a trial of the T-maze
+NO_GROWTH = AtMost(2**20)  # over so many steps: less than one object kept at each
+
+
+@cache
+def rows() -> tuple[Experiment[Row], ...]:
+    """The measurements of the table, in its order."""
+    world, maze = grid(), tmaze()
+    return (
+        _scoring(world, 4, 1),
+        _scoring(world, 4, 64),
+        _scoring(world, 5, 1),
+        _scoring(world, 5, 16),
+        _updating(world, 1, Ratio(5)),
+        _updating(world, 64, Ratio(20)),
+        _updating(world, 1024, Ratio(50)),
+        *(_updating_fixed(world, batch) for batch in (1, 64, 1024)),
+        Timing("T-maze step, H=2", Problem("stepping", maze, 2), Ratio(1)),
+        Timing("T-maze step, H=4", Problem("stepping", maze, 4), Ratio(1)),
+        Timing(
+            "rollout of 100 steps, H=3, batch 64",
+            Problem("rollout", world, 3, 64, steps=100),
+            Ratio(20),
+        ),
+        PeakMemory("peak memory, H=5, batch 16", Problem("scoring", world, 5, 16), Ratio(2)),
+        MemoryGrowth(
+            f"growth of memory over {STEPS:,} steps",
+            Problem("living", maze, 2, steps=MOVES),
+            STEPS // MOVES,
+            NO_GROWTH,
+        ),
+    )
+
+
+def _scoring(world: World, horizon: int, batch: int) -> Timing:
+    problem = Problem("scoring", world, horizon, batch)
+    return Timing(
+        f"policy scoring, H={horizon}, batch {batch}",
+        problem,
+        Ratio(15),
+        products=replace(problem, task="products"),
+    )
+
+
+def _updating(world: World, batch: int, bar: Ratio) -> Timing:
+    name = f"belief update, batch {batch}"
+    return Timing(name, Problem("updating", world, batch=batch), bar)
+
+
+def _updating_fixed(world: World, batch: int) -> Timing:
+    problem = Problem("updating", world, batch=batch)
+    name = f"belief update, batch {batch}, peer's model compiled in"
+    return Timing(name, problem, peer=replace(problem, task="updating fixed"))
+
+
+@cache
+def curves() -> tuple[Experiment[Curve], ...]:
+    """The measurements of the figure, one for each of its columns."""
+    world = grid()
+    sides, batches, horizons = (3, 5, 7, 10, 14, 20), (1, 4, 16, 64, 256), (1, 2, 3, 4, 5)
+    counts = (5, 25, 125, 625, 3125)
+    return (
+        Scaling(
+            "scaling with states",
+            "states",
+            "125 policies of 3 steps, 1 agent",
+            tuple((side**2, Problem("scoring", grid(side), 3)) for side in sides),
+        ),
+        Scaling(
+            "scaling with policies",
+            "policies",
+            "random ones of 6 steps, 100 states, 1 agent",
+            tuple(
+                (n, Problem("scoring", world, 6, policies=some_policies(world, n, 6)))
+                for n in counts
+            ),
+        ),
+        Scaling(
+            "scaling with horizon",
+            "horizon",
+            "every policy of 5 actions, 100 states, 1 agent",
+            tuple((h, Problem("scoring", world, h)) for h in horizons),
+        ),
+        Scaling(
+            "scaling with batch",
+            "batch",
+            "125 policies of 3 steps, 100 states",
+            tuple((b, Problem("scoring", world, 3, b)) for b in batches),
+        ),
+    )
+
+
+def matching(pattern: str) -> tuple[list[Experiment[Row]], list[Experiment[Curve]]]:
+    """The experiments whose names contain a text, upper and lower case alike.
+
+    Example:
+        >>> [experiment.name for experiment in matching("step, h=2")[0]]
+        ['T-maze step, H=2']
+    """
+    part = pattern.casefold()
+    return (
+        [experiment for experiment in rows() if part in experiment.name.casefold()],
+        [experiment for experiment in curves() if part in experiment.name.casefold()],
+    )
+
+
+def names() -> Iterator[str]:
+    """The name of every experiment."""
+    yield from (experiment.name for experiment in rows())
+    yield from (experiment.name for experiment in curves())

@@ -1,0 +1,55 @@
+"""What is measured, and what has to be reached."""
+
+import pytest
+
+from pyro_activeinf.bench.peer_pymdp import TASKS as PEER_TASKS
+from pyro_activeinf.bench.registry import curves, matching, names, rows
+from pyro_activeinf.bench.tasks import TASKS
+from pyro_activeinf.bench.timing import Timing
+
+BARS = {
+    "policy scoring, H=4, batch 1": ">= 15x",
+    "policy scoring, H=4, batch 64": ">= 15x",
+    "policy scoring, H=5, batch 1": ">= 15x",
+    "policy scoring, H=5, batch 16": ">= 15x",
+    "belief update, batch 1": ">= 5x",
+    "belief update, batch 64": ">= 20x",
+    "belief update, batch 1024": ">= 50x",
+    "T-maze step, H=2": ">= 1x",
+    "T-maze step, H=4": ">= 1x",
+    "rollout of 100 steps, H=3, batch 64": ">= 20x",
+    "peak memory, H=5, batch 16": ">= 2x",
+    "growth of memory over 100,000 steps": "<= 1.0 MiB",
+}
+
+
+def test_bars() -> None:
+    found = {row.name: str(row.bar) for row in rows() if row.bar is not None}  # type: ignore[attr-defined]
+    assert found == BARS
+
+
+def test_names_are_unique() -> None:
+    assert len(set(names())) == len(list(names())) == len(rows()) + len(curves())
+
+
+def test_both_sides_know_their_tasks() -> None:
+    timings = [row for row in rows() if isinstance(row, Timing)]
+    assert {row.problem.task for row in timings} <= TASKS.keys()
+    assert {(row.peer or row.problem).task for row in timings} <= PEER_TASKS.keys()
+
+
+@pytest.mark.parametrize("experiment", [*rows(), *curves()], ids=lambda e: e.name)
+def test_every_experiment_can_be_tried_out(experiment: object) -> None:
+    small = experiment.shrunk()  # type: ignore[attr-defined]
+    problems = [small.problem] if hasattr(small, "problem") else [p for _, p in small.points]
+    assert all(p.world.states <= 10 and p.batch <= 2 and p.horizon <= 2 for p in problems)
+    assert small.name == experiment.name  # type: ignore[attr-defined]
+
+
+def test_matching() -> None:
+    found, grown = matching("POLICY scoring")
+    assert len(found) == 4
+    assert grown == []
+    assert [curve.name for curve in matching("with batch")[1]] == ["scaling with batch"]
+    assert matching("no such thing") == ([], [])
+    assert [len(part) for part in matching("")] == [len(rows()), len(curves())]

@@ -43,7 +43,7 @@ def _add_demo(commands: Any) -> None:
         type=_integer(1, 10**6),
         default=200,
         metavar="N",
-        help="trials of each agent in the T-maze; FrozenLake gets a quarter (default: 200)",
+        help="trials of each agent in the T-maze, and episodes on FrozenLake (default: 200)",
     )
     parser.add_argument(
         "--seed",

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Any
 
 import gymnasium as gym
-import torch
-from torch import Tensor
 
 from ..agents import Agent
 from ..models import from_gymnasium
-from ..planning import OpenLoop
+from ..planning import Sophisticated
 from ..records import Trajectory
 from ..rollout import rollout
 from .optimum import optimal_return
 from .proportion import Proportion
 from .results import Row
 
-WORLD, AGENT = "FrozenLake 4x4", "open-loop agent"
+WORLD, AGENT = "FrozenLake 4x4", "closed-loop agent"
 STEPS = 100  # the limit with which Gymnasium registers it
-HOLDS = (1, 6, 6)  # a policy: one action, then two that are kept up for six steps each
-REWARD_SCALE = 500.0  # nats: large, so that the goal outweighs the pull of uncertain outcomes
 
 
 def world() -> gym.Env[Any, Any]:
@@ -29,27 +25,10 @@ def world() -> gym.Env[Any, Any]:
     return gym.make("FrozenLake-v1", max_episode_steps=STEPS)
 
 
-def held_policies(actions: int, holds: Sequence[int]) -> Tensor:
-    """Every policy that keeps its first action up for ``holds[0]`` steps, and so on.
-
-    A few long policies rather than all of the short ones: slippery ice is crossed by patience.
-
-    Returns:
-        ``(actions ** len(holds), sum(holds))``.
-
-    Example:
-        >>> held_policies(2, (1, 2)).tolist()
-        [[0, 0, 0], [0, 1, 1], [1, 0, 0], [1, 1, 1]]
-    """
-    choices = torch.cartesian_prod(*[torch.arange(actions)] * len(holds))
-    return choices.reshape(-1, len(holds)).repeat_interleave(torch.tensor(holds), 1)
-
-
 def agent(env: gym.Env[Any, Any]) -> Agent:
-    """An agent whose model is the world's own transition table."""
-    model = from_gymnasium(env, reward_scale=REWARD_SCALE)
-    policies = held_policies(model.transition_table.shape[1], HOLDS)
-    return Agent(model, planner=OpenLoop(sum(HOLDS), policies=policies))
+    """An agent whose model is the world's own transition table, and which plans in closed loop."""
+    planner = Sophisticated(STEPS, precision=math.inf, terms={"pragmatic"}, deadline=STEPS)
+    return Agent(from_gymnasium(env), planner=planner, action_precision=math.inf)
 
 
 def play(episodes: int, progress: bool = True) -> Trajectory:

@@ -25,7 +25,7 @@ def run(output: Path, trials: int = 200, seed: int = 0, progress: bool = True) -
 
     Args:
         output: folder; made where there is none.
-        trials: number of trials of each agent in the T-maze; FrozenLake gets a quarter as many.
+        trials: number of trials of each agent in the T-maze, and of episodes on FrozenLake.
         seed: of all random numbers.
         progress: show progress bars.
 
@@ -40,7 +40,7 @@ def run(output: Path, trials: int = 200, seed: int = 0, progress: bool = True) -
     pyro.set_rng_seed(seed)
     seeker = _played("T-maze, epistemic agent", tmaze.epistemic, trials, progress)
     gambler = _played("T-maze, reward-only agent", tmaze.reward_only, trials, progress)
-    walker = _played("FrozenLake 4x4", lake.play, max(1, trials // 4), progress)
+    walker = _played("FrozenLake 4x4", lake.play, trials, progress)
     maze = tmaze.rows({"epistemic agent": seeker, "reward-only agent": gambler})
     results = Results(seed, (*maze, lake.row(walker)), lake.optimum())
     _write(output, seeker, results)

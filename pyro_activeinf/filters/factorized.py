@@ -70,7 +70,8 @@ class FactorizedFilter(Filter):
     every transition and every observation depends on one site, there are none, and beliefs are
     those of the :class:`~.exact.ExactFilter`. Elsewhere F bounds -log p(o_t | o_{<t}) from above
     (with the predicted marginals as the prior), and where sites explain an observation together,
-    the belief may settle on one of several explanations.
+    the belief may settle on one of several explanations: for good where likelihoods of exactly
+    zero set them apart, so that what contradicts it later is impossible. Some noise prevents it.
 
     Updates are coordinate ascent: F never rises from one sweep to the next, and members of a
     batch stop when they have converged. ``belief.sweeps`` and ``belief.trace`` report on it.
@@ -122,7 +123,7 @@ class FactorizedFilter(Filter):
     def scoring_bytes(self) -> int:
         """Memory that predicting and scoring one belief takes."""
         factors = self._current()
-        moved = max(sum(motion.log_probs.shape) for motion in factors.motions)
+        moved = max(motion.numbers for motion in factors.motions)
         scored = factors.scored(self._compiled.preferences(0)).numbers
         numbers = 4 * len(factors.log_initial) + moved + 4 * scored
         return numbers * torch.empty(0, dtype=self.dtype).element_size()

@@ -43,6 +43,11 @@ class FactorMotion:
         """The smallest finite log-probability."""
         return float(ops.smallest_log(self.log_probs.detach()))
 
+    @property
+    def numbers(self) -> int:
+        """Numbers that moving one belief takes: the parents' joint, and every choice."""
+        return len(self.log_probs) + self.log_probs[0].numel()
+
     def choice(self, action: Sequence[Tensor]) -> Tensor:
         """Position of this factor's controls among their joint values, ``(*batch)``."""
         index = torch.zeros((), dtype=torch.long, device=self.log_probs.device)

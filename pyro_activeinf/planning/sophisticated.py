@@ -30,8 +30,9 @@ class Sophisticated(Planner):
     infinite precision gives the minimum over u', hence dynamic programming on beliefs.
 
     Beliefs that are equal (rounded to ``tolerance``) are one node, over all branches, agents of a
-    batch, and calls: what was expanded once is kept. Where preferences depend on time, a plan is
-    followed to its end, ``horizon`` steps after it was made; otherwise each call looks ``horizon``
+    batch, and calls: what was expanded once is kept. Where preferences depend on time, or there is
+    a deadline, a plan is followed to its end, ``horizon`` steps after it was made; otherwise each
+    call looks ``horizon``
     steps ahead. Branches always follow joint outcomes, so that redundant sites cost nothing.
 
     Args:
@@ -43,6 +44,8 @@ class Sophisticated(Planner):
             says how much was.
         tolerance: how finely beliefs are told apart.
         max_beliefs: more distinct beliefs are refused.
+        deadline: the last time step that counts, where a task ends at a known time: the horizon
+            shrinks towards it.
 
     Raises:
         ValueError: for a wrong argument; on a call, for more than ``max_beliefs`` beliefs.
@@ -69,7 +72,9 @@ class Sophisticated(Planner):
         threshold: float = 0.0,
         tolerance: float = 1e-9,
         max_beliefs: int = 100_000,
+        deadline: int | None = None,
     ) -> None:
+        self.deadline = None if deadline is None else positive_int("deadline", deadline)
         self.horizon = positive_int("horizon", horizon)
         self.discount = nonnegative("discount", discount)
         self.precision = nonnegative("precision", precision)
@@ -154,17 +159,19 @@ class _Plan:
             planner.tolerance,
             planner.max_beliefs,
         )
-        self._values: dict[int, Tensor] = {}  # by time step (0 where stationary)
+        self.timed = planner.deadline is not None or not filter.stationary
+        self._values: dict[int, Tensor] = {}  # by time step (0 where not timed)
         self._terms: Tensor | None = None
         self._end = 0
 
     def action_values(self, belief: Belief) -> Tensor:
         """Terms of every action from some beliefs, ``(*batch, actions, 4, 1 + sites)``."""
         roots = self._roots(belief)
-        key = 0 if self.filter.stationary else belief.step
+        key = belief.step if self.timed else 0
         found = self._look_up(key, roots)
         if found is None:
-            self.graph.grow(roots, self.planner.horizon, belief.step)
+            self._end = self._horizon_from(belief.step)
+            self.graph.grow(roots, self._end - belief.step, belief.step)
             self._sweep(belief.step)
             found = self._values[key][roots]
         return found.unflatten(0, belief.batch_shape or (1,)).reshape(
@@ -174,7 +181,7 @@ class _Plan:
     def unfold(self, belief: Belief, depth: int) -> Unfolded:
         """What is done after each of the next ``depth`` actions, with so many fewer to go."""
         self.action_values(belief)
-        end = belief.step + self.planner.horizon if self.filter.stationary else self._end
+        end = self._end if self.timed else belief.step + self.planner.horizon
         last = deque((values for _, values in self._backwards(belief.step, end)), maxlen=depth)
         scores = [self._scores(values) for values in reversed(last)]
         probs = [self._probs(score) for score in scores]
@@ -193,9 +200,15 @@ class _Plan:
 
     def _sweep(self, step: int) -> None:
         """Values of all nodes, backwards from the horizon; NaN where it was not grown that far."""
-        self._values, self._end = {}, step + self.planner.horizon
+        self._values = {}
         for t, values in self._backwards(step, self._end):
-            self._values[0 if self.filter.stationary else t] = values
+            self._values[t if self.timed else 0] = values
+
+    def _horizon_from(self, step: int) -> int:
+        """The time step up to which a plan made now looks; at least one step ahead."""
+        end = step + self.planner.horizon
+        deadline = self.planner.deadline
+        return end if deadline is None else max(step + 1, min(end, deadline))
 
     def _backwards(self, start: int, end: int) -> Iterator[tuple[int, Tensor]]:
         """Time steps, the last one first, and the values of all nodes at each."""

@@ -82,7 +82,7 @@ def text_width(texts: Sequence[str]) -> float:
     size = FontProperties(size=FONT).get_size_in_points()
     lines = [line for text in texts for line in text.split("\n") if line.strip()]
     widths = [TextPath((0, 0), line, size=size).get_extents().x1 for line in lines]
-    return max(widths, default=0.0) / 72
+    return float(max(widths, default=0.0)) / 72
 
 
 def drawing_area(

@@ -123,4 +123,5 @@ def _save(frames: Iterator[Image], duration: float, path: Path) -> None:
     """Write an animated GIF; duration of a frame in milliseconds."""
     first = next(frames)
     timing: dict[str, Any] = {"duration": round(duration), "loop": 0}
-    first.save(path, format="GIF", save_all=True, append_images=frames, **timing)
+    with path.open("wb") as file:
+        first.save(file, format="GIF", save_all=True, append_images=frames, **timing)

@@ -90,7 +90,7 @@ def model(
     Example:
         >>> from pyro_activeinf.models import TMaze
         >>> figure = model(TMaze())
-        >>> [text.get_text().split("\n") for text in figure.axes[0].texts][-5:-3]
+        >>> [text.get_text().split("\n") for text in figure.axes[0].texts][-6:-4]
         [['position', '5 values'], ['reward', '3 values']]
     """
     graph = step_graph(model_or_tables, step)

@@ -88,38 +88,44 @@ def plan(  # noqa: PLR0913
         unfolded = planner.unfold(filter, belief, depth)
         graph = plan_graph(unfolded, threshold)
         nodes = sorted(set(chain(*graph.beliefs)))
-        marginals = _marginals(filter.unpack(unfolded.graph.packed[nodes], belief.step), sites)
-    names = _names(filter, marginals, labels or {})
+        every = _marginals(filter.unpack(unfolded.graph.packed[nodes], belief.step))
+    names = _names(filter, every, labels or {})
+    marginals = _chosen(every, sites)
     actions = policy_texts(unfolded.graph.actions.unsqueeze(1), names)
     layout = PlanLayout(graph, dict(zip(nodes, cards(marginals, names), strict=True)), actions)
     figure, area = drawing_area(layout.size, legend(list(marginals)), 0.5, axes, figsize)
     layout.draw(area)
-    columns = [boxes[0].x for boxes in layout.boxes[::2]]
-    steps = [str(belief.step + d) for d in range(len(columns))]
-    area.set_xticks(columns, steps, fontsize=FONT)
-    area.tick_params(axis="x", length=0)
-    area.set_xlabel("time step")
+    _name_steps(area, [boxes[0].x for boxes in layout.boxes[::2]], belief.step)
     return figure
 
 
-def _marginals(belief: Belief, sites: str | Sequence[str] | None) -> dict[str, Array]:
-    """Probabilities ``(beliefs, values)`` of the state sites to draw."""
-    found = {
-        site: array(q.probs) for site, q in belief.marginals.items() if isinstance(q, Categorical)
-    }
-    chosen = list(found) if sites is None else [sites] if isinstance(sites, str) else list(sites)
-    known_names("sites", chosen, list(found))
+def _name_steps(axes: Axes, columns: Sequence[float], first: int) -> None:
+    axes.set_xticks(columns, [str(first + d) for d in range(len(columns))], fontsize=FONT)
+    axes.tick_params(axis="x", length=0)
+    axes.set_xlabel("time step")
+
+
+def _marginals(belief: Belief) -> dict[str, Array]:
+    """Probabilities ``(beliefs, values)`` of each state site."""
+    found = belief.marginals.items()
+    return {site: array(q.probs) for site, q in found if isinstance(q, Categorical)}
+
+
+def _chosen(marginals: Mapping[str, Array], sites: str | Sequence[str] | None) -> dict[str, Array]:
+    known = list(marginals)
+    chosen = known if sites is None else [sites] if isinstance(sites, str) else list(sites)
+    known_names("sites", chosen, known)
     if not chosen:
-        raise ValueError(complain("sites", f"at least one of {list(found)}", chosen))
-    return {site: found[site] for site in chosen}
+        raise ValueError(complain("sites", f"at least one of {known}", chosen))
+    return {site: marginals[site] for site in chosen}
 
 
 def _names(filter: Filter, marginals: Mapping[str, Array], labels: Labels) -> Labels:
-    """The labels of the sites and actions that are drawn."""
+    """The labels of states and actions; those of observations are left aside."""
     controls = control_sizes(filter.actions)
-    states = {site: labels[site] for site in marginals if site in labels}
-    require_labels(states, [(site, probs.shape[-1]) for site, probs in marginals.items()])
-    others = {*marginals, *filter.observation_sites}
-    actions = {name: texts for name, texts in labels.items() if name not in others}
-    require_labels(actions, list(zip(control_names(len(controls)), controls, strict=True)))
-    return states | actions
+    sizes = [(site, probs.shape[-1]) for site, probs in marginals.items()]
+    sizes += zip(control_names(len(controls)), controls, strict=True)
+    seen = set(filter.observation_sites)
+    found = {name: texts for name, texts in labels.items() if name not in seen}
+    require_labels(found, sizes)
+    return found

@@ -303,12 +303,14 @@ def test_errors_tell_program_site_shape_and_way_out(
         enumerated(program)
 
 
-def test_a_site_that_fills_its_own_dim_is_told() -> None:
+@pytest.mark.parametrize("batch", [(4, 1, 1), (4, 1, 1, 1)])  # its own dim, and one beyond
+def test_a_site_whose_batch_shape_is_its_own_affair_is_told(batch: tuple[int, ...]) -> None:
     def program() -> None:
         coin()
-        pyro.sample("b", dist.Categorical(torch.ones(4, 1, 1, 2)))
+        pyro.sample("b", dist.Categorical(torch.ones(*batch, 2)))
 
-    with pytest.raises(ProgramError, match=r"site 'b'.*own dim.*batch shape \(4, 1, 1\)"):
+    shown = str(batch).replace("(", r"\(").replace(")", r"\)")
+    with pytest.raises(ProgramError, match=f"site 'b' of initial.*broadcasts.*shape {shown}"):
         enumerated(program)
 
 

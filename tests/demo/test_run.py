@@ -50,7 +50,7 @@ def test_the_rows_cover_both_worlds(finished: Finished) -> None:
         ("T-maze", "reward-only agent", 5),
         ("T-maze", "epistemic agent", 5),
         ("T-maze", "reward-only agent", 5),
-        ("FrozenLake 4x4", "open-loop agent", 1),
+        ("FrozenLake 4x4", "closed-loop agent", 5),
     ]
 
 

@@ -7,7 +7,7 @@ of parts comes out exactly; any other is off by at most half a part.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from typing import Any, TypeVar
 
 import gymnasium as gym
@@ -93,7 +93,7 @@ def step_distribution(
 
 
 def assert_same_distribution(
-    found: dict[T, float], expected: dict[T, float], off_by: float = 1e-12
+    found: Mapping[Any, float], expected: Mapping[Any, float], off_by: float = 1e-12
 ) -> None:
     """Up to an error of the probabilities; what is impossible must be so exactly."""
     possible = {key: prob for key, prob in expected.items() if prob > 1e-12}

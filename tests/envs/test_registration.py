@@ -5,7 +5,7 @@ from __future__ import annotations
 import gymnasium as gym
 import pytest
 
-from pyro_activeinf.envs import TMaze, register
+from pyro_activeinf.envs import GridWorld, RockSample, Tiger, TMaze, read_map, register
 from pyro_activeinf.envs.registration import ENTRY_POINTS
 
 
@@ -20,7 +20,9 @@ def test_registers_every_world_by_its_entry_point() -> None:
     register()
 
     assert {name: gym.registry[name].entry_point for name in ENTRY_POINTS} == ENTRY_POINTS
-    assert isinstance(gym.make("pyro_activeinf/TMaze-v0").unwrapped, TMaze)
+    for world in (GridWorld, RockSample, TMaze, Tiger):
+        env = gym.make(f"pyro_activeinf/{world.__name__}-v0")
+        assert isinstance(env.unwrapped, world)
 
 
 @pytest.mark.usefixtures("empty_registry")
@@ -55,3 +57,12 @@ def test_arguments_reach_the_world() -> None:
 
     assert isinstance(env, TMaze)
     assert (env.validity, env.moves, env.render_mode) == (0.7, 5, "ansi")
+
+
+def test_a_map_reaches_the_world() -> None:
+    register()
+    cells = read_map("SG#\n..S")
+    env = gym.make("pyro_activeinf/GridWorld-v0", **cells, noise=0.1).unwrapped
+
+    assert isinstance(env, GridWorld)
+    assert (env.starts, env.goals, env.walls) == (((0, 0), (1, 2)), ((0, 1),), ((0, 2),))

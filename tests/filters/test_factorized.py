@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
+from pyro_activeinf.agents import Agent
 from pyro_activeinf.filters import (
     ExactFilter,
     FactorizedBelief,
@@ -18,7 +19,7 @@ from pyro_activeinf.filters import (
     JointBelief,
     elimination,
 )
-from pyro_activeinf.models import POMDP, TMaze
+from pyro_activeinf.models import POMDP, GenerativeModel, TMaze
 from pyro_activeinf.planning import OpenLoop
 from pyro_activeinf.records import ExpectedFreeEnergyTerms, SoftObservation
 from tests import oracles
@@ -186,9 +187,9 @@ def test_forbidden_outcomes_have_infinite_expected_free_energy() -> None:
     assert float(terms.per_site["o0"].total) == pytest.approx(-math.log(2))
 
 
-@pytest.mark.parametrize("program", [TMaze(), Linked(), TwoHands()], ids=["one", "linked", "two"])
-def test_looking_ahead_is_scoring_what_every_action_predicts(program: TMaze) -> None:
-    carrier = FactorizedFilter(program)
+@pytest.mark.parametrize("kind", [TMaze, Linked, TwoHands])
+def test_looking_ahead_is_scoring_what_every_action_predicts(kind: type[GenerativeModel]) -> None:
+    carrier = FactorizedFilter(kind())
     belief = carrier.initial((2, 3))
     found = carrier.look_ahead(belief)
     sizes = carrier.tables.controls
@@ -440,21 +441,31 @@ def test_beliefs_survive_evidence_that_underflows() -> None:
 
 
 def test_gradients_reach_the_parameters_and_are_finite() -> None:
-    model = TMaze()
-    for buffer in ("A_0", "A_1"):
-        if hasattr(model, buffer):
-            getattr(model, buffer).requires_grad_()
-    weights = [tensor for tensor in model.buffers() if tensor.is_floating_point()]
-    for tensor in weights:
-        tensor.requires_grad_()
+    model = TMaze()  # half of its tables are zeros
+    weights = [tensor.requires_grad_() for tensor in model.buffers()]
     carrier = FactorizedFilter(model)
     belief = carrier.update(carrier.initial(), {"position": 0, "reward": 0})
     after = carrier.update(carrier.predict(belief, 1), {"reward": 1})
     total = after.free_energy + carrier.expected_free_energy(after).total
     gradients = torch.autograd.grad(total, weights, allow_unused=True)
     found = [gradient for gradient in gradients if gradient is not None]
-    assert found
+    assert len(found) == 2  # the likelihood and the preferences of rewards
     assert all(bool(gradient.isfinite().all()) for gradient in found)
+
+
+def test_an_agent_in_the_t_maze_does_as_with_the_exact_filter() -> None:
+    """Where it stands is certain, so that its belief is a product."""
+    agents = [
+        Agent(TMaze(), planner=OpenLoop(2), filter=kind(TMaze()))
+        for kind in (FactorizedFilter, ExactFilter)
+    ]
+    for position, reward, action in ((0, 0, None), (4, 0, 3), (2, 1, 2)):
+        seen = {"position": position, "reward": reward}
+        found, truth = (agent.perceive(seen, action=action) for agent in agents)
+        for name, marginal in truth.marginals.items():
+            assert_close(as_array(found.marginals[name].probs), as_array(marginal.probs))
+        plan, best = (agent.plan() for agent in agents)
+        assert_close(as_array(plan.probs), as_array(best.probs), 1e-9)
 
 
 def test_single_precision_is_kept() -> None:

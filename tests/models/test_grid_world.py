@@ -30,9 +30,9 @@ def told(observation: dict[str, Any], info: dict[str, Any]) -> tuple[int, int, i
     return info["location"], observation["position"], observation["reward"]
 
 
-@pytest.mark.parametrize(("noise", "accuracy"), [(0.0, 1.0), (0.25, 0.9), (1.0, 0.0)])
+@pytest.mark.parametrize(("noise", "accuracy"), [(0.0, 1.0), (0.25, 0.75), (1.0, 0.0)])
 def test_the_model_is_that_of_its_world(noise: float, accuracy: float) -> None:
-    chances = {"noise": noise, "accuracy": accuracy}
+    chances: dict[str, Any] = {"noise": noise, "accuracy": accuracy}
     steps = Steps(GridWorld.from_text(MAP, **chances))
     env = envs.GridWorld.from_text(MAP, **chances)
     expected = {(*state, *seen): p for (state, seen), p in steps.first().items()}
@@ -42,7 +42,7 @@ def test_the_model_is_that_of_its_world(noise: float, accuracy: float) -> None:
             continue
         cell = start[0] * 4 + start[1]
         for action in range(4):
-            found = step_distribution(env, action, told, {"start": start})
+            found = step_distribution(env, action, told, {"start": start}, parts=4)
             truth = steps.after((cell,), action)
             assert_same_distribution(found, {(*s, *seen): p for (s, seen), p in truth.items()})
 
@@ -86,7 +86,8 @@ def test_the_shortest_way_is_planned() -> None:
 
 def test_an_agent_that_does_not_know_where_it_is_finds_out_and_arrives() -> None:
     """Three starts, slippery ground and a sensor that is wrong half of the time."""
-    text, chances = "S...\n.##.\nS..G\nS...", {"noise": 0.2, "accuracy": 0.5}
+    text = "S...\n.##.\nS..G\nS..."
+    chances: dict[str, Any] = {"noise": 0.2, "accuracy": 0.5}
     model = GridWorld.from_text(text, **chances)
     env = gym.make("pyro_activeinf/GridWorld-v0", **envs.read_map(text), **chances)
     agent = Agent(model, planner=OpenLoop(5), action_precision=math.inf)
@@ -119,5 +120,5 @@ def test_wrong_arguments_are_named(arguments: dict[str, Any], text: str) -> None
 
 @pytest.mark.parametrize("text", ["", "S.\nG", "S.\nGx"])
 def test_wrong_maps_are_explained(text: str) -> None:
-    with pytest.raises(ValueError, match="`text`: expected lines of one length, of '.' and"):
+    with pytest.raises(ValueError, match=r"`text`: expected lines of one length, of '\.' and"):
         GridWorld.from_text(text)

@@ -130,6 +130,46 @@ def test_a_plan_over_timed_preferences_is_followed_to_its_end() -> None:
     assert len(set(expanded)) == 1
 
 
+@pytest.mark.parametrize("precision", [0.3, math.inf])
+def test_a_plan_laid_open_is_that_of_fewer_and_fewer_actions(precision: float) -> None:
+    exact = ExactFilter(Tiger())
+    plan = Sophisticated(3, 0.9, precision, terms={"pragmatic"}).unfold(exact, exact.initial(), 3)
+    nodes = plan.roots
+    for depth, (probs, scores) in enumerate(
+        zip(plan.action_probs, plan.expected_free_energy, strict=True)
+    ):
+        shorter = Sophisticated(3 - depth, 0.9, precision, terms={"pragmatic"})
+        posterior = shorter(exact, exact.unpack(plan.graph.packed[nodes], depth))
+        torch.testing.assert_close(scores[nodes], posterior.expected_free_energy)
+        torch.testing.assert_close(probs[nodes], posterior.action_probs)
+        nodes = plan.graph.leaving(nodes).children.unique()
+    assert len(nodes) > 3
+
+
+def test_a_plan_is_laid_open_as_far_as_it_reaches() -> None:
+    late = np.zeros((4, 2))
+    late[3, 1] = 3.0
+    slip = np.stack([[[0.9, 0.2], [0.1, 0.8]], [[0.4, 0.6], [0.6, 0.4]]], -1)
+    exact = ExactFilter(POMDP([np.eye(2)], [slip], C=[late]))
+    planner = Sophisticated(3)
+    with torch.no_grad():
+        belief = exact.update(exact.initial((2,)), {"o0": torch.tensor([0, 1])})
+        assert len(planner.unfold(exact, belief, 5).action_probs) == 3
+        later = exact.update(exact.predict(belief, 1), {"o0": 1})
+        followed = planner.unfold(exact, later, 5)
+        fresh = Sophisticated(2).unfold(exact, later, 5)
+    assert len(followed.action_probs) == 2
+    torch.testing.assert_close(
+        followed.action_probs[0][followed.roots], fresh.action_probs[0][fresh.roots]
+    )
+
+
+def test_a_plan_is_laid_open_to_a_depth_of_at_least_one() -> None:
+    exact = ExactFilter(Tiger())
+    with pytest.raises(ValueError, match="`depth`: expected an integer of at least 1, got 0"):
+        Sophisticated(2).unfold(exact, exact.initial(), 0)
+
+
 def test_closed_loop_planning_uses_what_will_be_seen() -> None:
     """Open loop, two moves are worth one arm at best; closed loop, the cue decides which."""
     exact = ExactFilter(TMaze())
@@ -145,7 +185,7 @@ def test_frozen_lake_to_the_optimum() -> None:
     env = gym.make("FrozenLake-v1", max_episode_steps=100)
     model = from_gymnasium(env)
     exact = ExactFilter(model)
-    planner = Sophisticated(100, precision=math.inf, terms={"pragmatic"})
+    planner = Sophisticated(100, precision=math.inf, terms={"pragmatic"}, deadline=100)
     with torch.no_grad():
         start = exact.update(exact.initial(), {"observation": 0})
         value = -float(planner(exact, start).expected_free_energy.min())

@@ -2,25 +2,93 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 import torch
 from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
 from pyro_activeinf import plots
+from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.models import POMDP, TMaze
+from pyro_activeinf.planning import Sophisticated
+from pyro_activeinf.plots._diagram import Box
+from tests.planning.worlds import Tiger
+from tests.plots.test__step_graph import Radio
 from tests.plots.trajectories import made, posterior
 
 LABELS = {
     "place": ["a long corridor", "kitchen", "cellar", "roof"],
     "action": ["stay", "left", "right"],
+}
+
+
+def eight_sites() -> POMDP:
+    """Eight factors, each moved by itself and its neighbor; eight observations of some of them."""
+    random = np.random.default_rng(0)
+    ring = [sorted({f, (f + 1) % 8}) for f in range(8)]
+    seen = [sorted(random.choice(8, 1 + m % 3, replace=False).tolist()) for m in range(8)]
+    moves = [np.full((2, 2, 2, 3 if f % 4 == 0 else 1), 0.5) for f in range(8)]
+    moves[0][:, 0, 0, 0], moves[4][:, 0, 0, 0] = [1.0, 0.0], [0.0, 1.0]
+    for table in moves:
+        table[:, 1, 0], table[:, 0, 1] = [[0.9], [0.1]], [[0.2], [0.8]]
+    sights = [np.moveaxis(random.dirichlet([1.0] * 3, [2] * len(deps)), -1, 0) for deps in seen]
+    names = [f"factor of the world {f}" for f in range(8)]
+    return POMDP(
+        sights,
+        moves,
+        C=[np.arange(3.0)] * 8,
+        A_dependencies=seen,
+        B_dependencies=ring,
+        state_names=names,
+    )
+
+
+def plan_of_tiger(precision: float) -> Figure:
+    exact = ExactFilter(Tiger())
+    planner = Sophisticated(3, precision=precision, terms={"pragmatic"})
+    names = {"tiger": ["left", "right"], "action": ["listen", "open left", "open right"]}
+    return plots.plan(planner, exact, exact.initial(), labels=names)
+
+
+def plan_of_tmaze() -> Figure:
+    exact = ExactFilter(TMaze())
+    start = exact.update(exact.initial(), {"position": 0, "reward": 0})
+    names = {"location": ["center", "left", "right", "cue"]}
+    return plots.plan(Sophisticated(2, precision=1.0), exact, start, labels=names)
+
+
+def grid_of(*lengths: int, shape: tuple[int, int]) -> Figure:
+    run = made(lengths, controls=(4,))
+    belief = torch.rand(sum(lengths), shape[0] * shape[1]).softmax(-1)
+    return plots.grid_beliefs(
+        replace(run, beliefs={"cell": belief}),
+        shape,
+        observed="sound",
+        walls=[(1, 1)],
+        marks={(shape[0] - 1, shape[1] - 1): "G"},
+    )
+
+
+DIAGRAMS: dict[str, Callable[[], Figure]] = {
+    "model of the T-maze": lambda: plots.model(TMaze()),
+    "model with dependences within a step": lambda: plots.model(Radio(), step=3),
+    "model of eight sites": lambda: plots.model(eight_sites()),
+    "plan of the tiger problem": lambda: plan_of_tiger(math.inf),
+    "plan of many actions": lambda: plan_of_tiger(0.05),
+    "plan of the T-maze": plan_of_tmaze,
 }
 
 FIGURES: dict[str, Callable[[], Figure]] = {
@@ -37,10 +105,15 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "free energy of ten episodes": lambda: plots.free_energy(made([3] * 10)),
     "free energy of many episodes": lambda: plots.free_energy(made([3] * 150)),
     "free energy of a long episode": lambda: plots.free_energy(made((1000,))),
+    "grid beliefs of one episode": lambda: grid_of(9, shape=(4, 4)),
+    "grid beliefs of several episodes": lambda: grid_of(8, 5, shape=(5, 9)),
 }
 
 
-@pytest.fixture(scope="module", params=FIGURES.values(), ids=FIGURES.keys())
+EVERY = FIGURES | DIAGRAMS
+
+
+@pytest.fixture(scope="module", params=EVERY.values(), ids=EVERY.keys())
 def figure(request: pytest.FixtureRequest) -> Figure:
     torch.manual_seed(0)
     drawn: Figure = request.param()
@@ -91,14 +164,73 @@ def test_panels_do_not_overlap(figure: Figure) -> None:
 
 
 def test_time_is_labeled_or_terms_are(figure: Figure) -> None:
-    labels = " ".join(axes.get_xlabel() for axes in figure.axes)
-    assert "time step" in labels or "episode" in labels or "nats" in labels
+    labels = " ".join(axes.get_xlabel() + axes.get_title() for axes in figure.axes)
+    columns = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
+    assert any(word in labels for word in ("step", "episode", "nats")) or "s_{t-1}" in columns
+
+
+def boxes_of_texts(axes: Axes) -> dict[Text, Box]:
+    """Where the texts within a panel are, in pixels."""
+    found = {}
+    for text in axes.texts:
+        extent = text.get_window_extent()
+        center = (extent.x0 + extent.x1) / 2, (extent.y0 + extent.y1) / 2
+        found[text] = Box(*center, extent.width, extent.height)
+    return found
+
+
+def strokes(axes: Axes) -> Iterator[np.ndarray]:
+    """Ends of the lines and arrows in a panel, in pixels."""
+    for line in axes.get_lines():
+        if line.get_linestyle() != "None":
+            yield axes.transData.transform(line.get_xydata())[[0, -1]]
+    for patch in axes.patches:
+        if isinstance(patch, FancyArrowPatch):
+            yield axes.transData.transform(patch._posA_posB)  # type: ignore[attr-defined]
+
+
+def test_texts_in_a_panel_do_not_overlap(figure: Figure) -> None:
+    for axes in figure.axes:
+        for one, other in combinations(boxes_of_texts(axes).values(), 2):
+            assert not one.overlaps(replace(other, height=other.height - 4.0))
+
+
+@pytest.fixture(scope="module", params=DIAGRAMS.values(), ids=DIAGRAMS.keys())
+def diagram(request: pytest.FixtureRequest) -> Axes:
+    torch.manual_seed(0)
+    drawn: Figure = request.param()
+    drawn.draw_without_rendering()
+    return drawn.axes[0]
+
+
+def test_no_line_runs_through_a_text(diagram: Axes) -> None:
+    """But for the label of a line, which stands on it before a background of its own."""
+    for text, box in boxes_of_texts(diagram).items():
+        if text.get_bbox_patch() is None:
+            for start, end in strokes(diagram):
+                assert not box.meets(tuple(start), tuple(end))
+
+
+def test_boxes_do_not_overlap_and_hold_their_texts(diagram: Axes) -> None:
+    patches = [patch for patch in diagram.patches if isinstance(patch, FancyBboxPatch)]
+    extents = [patch.get_window_extent() for patch in patches if patch.get_linewidth() > 0]
+    for one, other in combinations(extents, 2):
+        wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+        high = min(one.y1, other.y1) - max(one.y0, other.y0)
+        assert min(wide, high) < 0.0
+    for box in boxes_of_texts(diagram).values():
+        around = [e for e in extents if e.x0 < box.x < e.x1 and e.y0 < box.y < e.y1]
+        for extent in around:
+            assert extent.x0 <= box.left[0]
+            assert box.right[0] <= extent.x1
+            assert extent.height >= box.height - 4.0  # between lines of text and the edges
 
 
 @pytest.mark.parametrize("form", ["png", "pdf", "svg"])
 def test_figures_are_saved_in_every_form(form: str) -> None:
     buffer = BytesIO()
     FIGURES["actions"]().savefig(buffer, format=form)
+    DIAGRAMS["plan of the T-maze"]().savefig(BytesIO(), format=form)
 
     assert len(buffer.getvalue()) > 5000
 
@@ -108,6 +240,9 @@ def test_settings_stay_as_they_are_and_no_window_is_opened() -> None:
     for name in ("belief in one site", "policies of a posterior", "actions"):
         FIGURES[name]().draw_without_rendering()
     plots.free_energy(made())
+    DIAGRAMS["model of the T-maze"]().draw_without_rendering()
+    DIAGRAMS["plan of the tiger problem"]().draw_without_rendering()
+    grid_of(3, shape=(4, 4)).draw_without_rendering()
 
     assert dict(mpl.rcParams) == before
     assert plt.get_fignums() == []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -46,6 +48,28 @@ def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
             complain(argument, f"a dict with some of the sites {list(sites)}", repr(value))
         )
     known_names(argument, value, sites)
+
+
+@contextmanager
+def one_batch(**shapes: Any) -> Iterator[None]:
+    """Turn torch's complaint about batch dims into one that names what does not fit together."""
+    try:
+        yield
+    except RuntimeError as error:
+        found = {name: tuple(shape) for name, shape in shapes.items()}
+        try:
+            torch.broadcast_shapes(*found.values())
+        except RuntimeError:
+            raise ValueError(
+                complain(
+                    "batch dims",
+                    "shapes that broadcast",
+                    found,
+                    "A filter's initial(batch_shape) and an agent's reset(batch_shape) set "
+                    "the batch of the beliefs.",
+                )
+            ) from error
+        raise
 
 
 def numbers(argument: str, value: object) -> Tensor:

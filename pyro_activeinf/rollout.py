@@ -59,6 +59,10 @@ def rollout(
         >>> run.actions.shape, run.actions[0].item()
         (torch.Size([6]), 3)
     """
+    if not isinstance(agent, Agent) or not hasattr(env, "observation_space"):
+        raise TypeError(
+            complain("agent, env", "an Agent and a Gymnasium world", f"{agent!r} and {env!r}")
+        )
     if (steps is None) == (episodes is None):
         raise ValueError(
             complain(

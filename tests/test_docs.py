@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import redirect_stdout
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +20,16 @@ import pyro_activeinf as aif
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["how_it_works.md"]
+PAGES = ["how_it_works.md", "choosing_a_planner.md", "coming_from_pymdp.md"]
 
 each_page = pytest.mark.parametrize("page", PAGES)
+
+
+@pytest.fixture(autouse=True)
+def gradients_on_again() -> Iterator[None]:
+    """A page may turn gradients off; what follows has them back."""
+    with torch.enable_grad():
+        yield
 
 
 def blocks(page: str) -> list[tuple[str, str]]:

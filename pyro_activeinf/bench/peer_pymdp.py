@@ -258,7 +258,7 @@ def answer(worker: Worker, line: str) -> str:
     verb = request.pop("do")
     try:
         return json.dumps({"ok": getattr(worker, verb)(**request)})
-    except (ValueError, RuntimeError, MemoryError, ImportError) as error:
+    except (TypeError, ValueError, RuntimeError, MemoryError, ImportError) as error:
         return json.dumps({"error": f"{type(error).__name__}: {error}"})
 
 

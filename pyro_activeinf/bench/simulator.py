@@ -7,6 +7,7 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from gymnasium.vector.utils import batch_space
 
 from .worlds import Array, Integers, World
 
@@ -31,6 +32,8 @@ class Simulator(gym.vector.VectorEnv[dict[str, Any], Any, Any]):
         self.single_action_space = (
             gym.spaces.Discrete(counts[0]) if len(counts) == 1 else gym.spaces.MultiDiscrete(counts)
         )
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
         self._A = [a.cumsum(0) for a in world.A]
         self._B = [b.cumsum(0) for b in world.B]
         self._states: list[Integers] = []

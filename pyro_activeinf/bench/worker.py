@@ -91,7 +91,7 @@ def answer(worker: Worker, line: str) -> str:
         return json.dumps({"error": f"`do`: expected one of {', '.join(VERBS)}, got {verb}."})
     try:
         return json.dumps({"ok": getattr(worker, verb)(**request)})
-    except (ValueError, RuntimeError, MemoryError, ImportError) as error:
+    except (TypeError, ValueError, RuntimeError, MemoryError, ImportError) as error:
         return json.dumps({"error": f"{type(error).__name__}: {error}"})
 
 

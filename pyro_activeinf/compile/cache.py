@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import is_dataclass
 from typing import Any
 
 import numpy as np
@@ -123,7 +122,7 @@ class Snapshot:
         self._tensors: list[tuple[Tensor, tuple[Any, ...]]] = []
         self._arrays: list[tuple[Any, bytes]] = []
         self._alive: list[Any] = []
-        self._visit(root if isinstance(root, nn.Module) else vars(root), set())
+        self._visit(root if isinstance(root, nn.Module) else _attributes(root), set())
 
     def holds(self) -> bool:
         """Whether nothing has changed since."""
@@ -154,8 +153,23 @@ class Snapshot:
             for name, part in vars(value).items():
                 if name not in _INTERNAL:
                     self._visit(part, seen)
-        elif is_dataclass(value) and hasattr(value, "__dict__"):
-            self._visit(vars(value), seen)
+        elif _is_plain_object(value):
+            self._visit(_attributes(value), seen)
+
+
+def _is_plain_object(value: Any) -> bool:
+    """Whether a value is an instance of a class of the user's own, to be looked into."""
+    home = type(value).__module__.partition(".")[0]
+    known = {"builtins", "torch", "pyro", "numpy", "gymnasium", "functools", "types"}
+    return home not in known and not callable(value)
+
+
+def _attributes(value: Any) -> Any:
+    """What an object holds: its dict, or the values of its slots as of now."""
+    if hasattr(value, "__dict__"):
+        return vars(value)
+    slots = [name for kind in type(value).__mro__ for name in getattr(kind, "__slots__", ())]
+    return [getattr(value, name, None) for name in slots]
 
 
 def _ids(store: Any) -> list[int]:

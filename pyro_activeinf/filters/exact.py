@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import by_site, complain
+from .._checks import by_site, complain, one_batch
 from ..compile import Compiled, Programs, Tables, depends_on_step
 from ..records import ExpectedFreeEnergyTerms
 from .base import Branches, BranchingFilter
@@ -92,11 +92,25 @@ class ExactFilter(BranchingFilter):
     """
 
     def __init__(self, model: Programs, joint_outcomes: bool = True) -> None:
+        if isinstance(model, type) or not hasattr(model, "transition"):
+            raise TypeError(
+                complain(
+                    "model",
+                    "a model with initial, transition and observe",
+                    repr(model),
+                    "Hand in an instance: ExactFilter(TMaze()).",
+                )
+            )
         self._compiled = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
         self._arrays = _Arrays(self._compiled.tables)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
+        self._compiled.preferences(0)  # a program that does not fit is refused at once
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copied and pickled as what it is made of; tables are compiled anew."""
+        return ExactFilter, (self._compiled.programs, self.joint_outcomes)
 
     @property
     def tables(self) -> Tables:
@@ -149,13 +163,18 @@ class ExactFilter(BranchingFilter):
         """
         arrays = self._current()
         index = action_index(arrays.tables.controls, action, self.device)
-        sites, step = arrays.tables.states, belief.step + 1
-        if self._underflows(belief, arrays.dynamics):
-            log_matrix = arrays.dynamics.log_transition
-            moved = by_action(belief.log_probs, index, log_matrix, ops.log_vecmat)
-            return JointBelief(step, sites, log_probs_=moved)
-        moved = by_action(belief.probs, index, arrays.dynamics.transition, torch.matmul)
-        return JointBelief(step, sites, probs_=moved)
+        with one_batch(belief=belief.batch_shape, action=index.shape):
+            probs, log_probs = self._moved(belief, index, arrays.dynamics)
+        return JointBelief(belief.step + 1, arrays.tables.states, probs, log_probs)
+
+    def _moved(
+        self, belief: JointBelief, index: Tensor, dynamics: Dynamics
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """Probabilities of the next states, or their logarithms where those would underflow."""
+        if self._underflows(belief, dynamics):
+            log_matrices = dynamics.log_transition
+            return None, by_action(belief.log_probs, index, log_matrices, ops.log_vecmat)
+        return by_action(belief.probs, index, dynamics.transition, torch.matmul), None
 
     @staticmethod
     def _underflows(belief: JointBelief, dynamics: Dynamics) -> bool:
@@ -179,7 +198,9 @@ class ExactFilter(BranchingFilter):
         arrays = self._current()
         by_site("observation", observation, self.observation_sites)
         evidence = arrays.likelihoods(observation)
-        log_joint = sum(evidence.values(), belief.log_probs)
+        seen = {name: value.shape[:-1] for name, value in evidence.items()}
+        with one_batch(belief=belief.batch_shape, **seen):
+            log_joint = sum(evidence.values(), belief.log_probs)
         log_evidence = ops.logsumexp(log_joint, -1)
         if bool((log_evidence == -math.inf).any()):
             raise impossible(belief.log_probs, belief.step, observation, evidence)

@@ -91,7 +91,7 @@ def from_gymnasium(env: gym.Env[Any, Any], reward_scale: float = 1.0) -> Gymnasi
         >>> model.actions, model.rewards.tolist()
         (Discrete(4), [0.0, 1.0])
     """
-    world = env.unwrapped
+    world = getattr(env, "unwrapped", None)
     table = getattr(world, "P", None)
     if not isinstance(table, dict) or not isinstance(env.action_space, gym.spaces.Discrete):
         raise ValueError(

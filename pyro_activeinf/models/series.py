@@ -13,7 +13,7 @@ from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
-from .._checks import complain, known_names
+from .._checks import complain, known_names, numbers, whole_numbers
 from ..compile import Programs
 
 
@@ -131,7 +131,7 @@ def lay_out(
     if len(set(lengths.values())) > 1:
         raise ValueError(complain("observations", "sites of one length in time", lengths))
     event = tuple(getattr(space, "shape", None) or ())
-    moves = None if actions is None else timed("actions", torch.as_tensor(actions), event)
+    moves = None if actions is None else timed("actions", numbers("actions", actions), event)
     moved = 0 if moves is None else moves.shape[-1 - len(event)]
     steps = next(iter(lengths.values())) if lengths else moved + 1
     if space is not None and moved < steps - 1:
@@ -143,6 +143,8 @@ def lay_out(
                 "An action leads from each observation to the next.",
             )
         )
+    if moves is not None and space is not None:
+        moves = _possible(moves.narrow(-1 - len(event), 0, steps - 1), space)
     shapes = {name: values.missing.shape[:-1] for name, values in seen.items()}
     if moves is not None:
         shapes["actions"] = moves.shape[: moves.dim() - 1 - len(event)]
@@ -155,8 +157,26 @@ def lay_out(
     )
 
 
+def _possible(moves: Tensor, space: gym.Space[Any]) -> Tensor:
+    """Return actions that lie in a discrete space as integers, else raise ``ValueError``."""
+    if not isinstance(space, gym.spaces.Discrete | gym.spaces.MultiDiscrete):
+        return moves
+    index = whole_numbers("actions", moves)
+    sizes = torch.as_tensor(getattr(space, "nvec", getattr(space, "n", 0)), device=index.device)
+    if bool(((index < 0) | (index >= sizes)).any()):
+        raise ValueError(
+            complain(
+                "actions",
+                f"actions of {space} between the observations",
+                index.tolist(),
+                "A trajectory of several episodes has -1 where one ends: use episodes().",
+            )
+        )
+    return index
+
+
 def _observed(name: str, value: Any, site: ObservationSite) -> Observed:
-    values = timed(name, torch.as_tensor(value), site.event_shape)
+    values = timed(name, numbers(name, value), site.event_shape)
     if values.shape[-1 - site.event_dim] == 0:
         raise ValueError(complain(name, "at least one time step", f"shape {tuple(values.shape)}"))
     absent = torch.isnan(values) | (values == -1) if site.discrete else torch.isnan(values)

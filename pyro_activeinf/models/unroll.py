@@ -14,6 +14,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from .. import ops
+from .._checks import complain
 from ..compile import Programs
 from ..records import Belief
 from .series import (
@@ -84,6 +85,8 @@ class Conditioned(Messenger):
             msg["value"] = filler if seen is None else _filled(seen, filler)
             msg["mask"] = present if msg["mask"] is None else msg["mask"] & present
         msg["is_observed"] = True
+        if seen is not None:
+            require_support(site_name=msg["name"], fn=msg["fn"], value=msg["value"])
 
     def add_evidence(self) -> None:
         """Weigh the sites that are summed out by what was observed in part of the batch."""
@@ -93,6 +96,21 @@ class Conditioned(Messenger):
             agrees = same.flatten(same.dim() - seen.event_dim).all(-1) if seen.event_dim else same
             possible = (agrees | seen.missing).to(torch.get_default_dtype())
             pyro.factor(f"{site}_observed", ops.log(possible))
+
+
+def require_support(site_name: str, fn: Any, value: Tensor) -> None:
+    """Raise ``ValueError`` where a value lies outside of what a distribution can show."""
+    possible = fn.support.check(value)
+    if not bool(possible.all()):
+        raise ValueError(
+            complain(
+                f"observations['{site_name}']",
+                f"values in the support {fn.support}",
+                value.expand(possible.shape + value.shape[value.dim() - fn.event_dim :])[
+                    ~possible
+                ].tolist(),
+            )
+        )
 
 
 def drawn(fn: Any, batch: torch.Size) -> Tensor:

@@ -1,6 +1,7 @@
 """Figures of what an agent believed, planned and did.
 
-Each function returns a :class:`matplotlib.figure.Figure` that belongs to no window: save it with
+Each function but :func:`animate`, which writes a file, returns a
+:class:`matplotlib.figure.Figure` that belongs to no window: save it with
 ``figure.savefig("beliefs.pdf")``, or let a notebook show it. Matplotlib is imported at the first
 figure, and its settings stay as they are. Colors are told apart by readers with color-vision
 deficiencies and, with line styles, markers and hatches, in print without color.

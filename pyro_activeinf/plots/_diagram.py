@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 FONT = "small"
 LINE = 0.16  # inches from one line of text to the next
+SCREEN = 1.04  # letters are rounded up to whole pixels there
 PAD = 0.06  # inches between a text and its box
 MARGIN = 0.15  # inches around a drawing
 COLUMNS = 3  # of a legend
@@ -60,18 +62,18 @@ class Box:
             >>> box.meets((-2.0, 0.0), (2.0, 0.4)), box.meets((-2.0, 0.0), (2.0, 3.0))
             (True, False)
         """
-        way = np.array(end) - np.array(start)
-        half = np.array([self.width, self.height]) / 2
-        with np.errstate(divide="ignore", invalid="ignore"):
-            center = np.array([self.x, self.y])
-            cuts = np.stack([center - half - start, center + half - start]) / way
-        inside = np.abs(np.array(start) - [self.x, self.y]) <= half
-        still = way == 0
-        if bool((still & ~inside).any()):
-            return False
-        first = np.where(still, 0.0, cuts.min(0)).max()
-        last = np.where(still, 1.0, cuts.max(0)).min()
-        return bool(max(first, 0.0) <= min(last, 1.0))
+        across = _share(self.x, self.width, start[0], end[0])
+        along = _share(self.y, self.height, start[1], end[1])
+        return max(0.0, across[0], along[0]) <= min(1.0, across[1], along[1])
+
+
+def _share(center: float, size: float, start: float, end: float) -> tuple[float, float]:
+    """From where to where a way from ``start`` to ``end`` lies within an interval."""
+    if start == end:
+        inside = abs(start - center) <= size / 2
+        return (-math.inf, math.inf) if inside else (math.inf, -math.inf)
+    cuts = [(center + side * size / 2 - start) / (end - start) for side in (-1, 1)]
+    return min(cuts), max(cuts)
 
 
 def text_width(texts: Sequence[str]) -> float:
@@ -80,9 +82,9 @@ def text_width(texts: Sequence[str]) -> float:
     from matplotlib.textpath import TextPath
 
     size = FontProperties(size=FONT).get_size_in_points()
-    lines = [line for text in texts for line in text.split("\n") if line.strip()]
-    widths = [TextPath((0, 0), line, size=size).get_extents().x1 for line in lines]
-    return float(max(widths, default=0.0)) / 72
+    lines = {line for text in texts for line in text.split("\n") if line.strip()}
+    widths = [TextPath((0, 0), line, size=size).vertices[:, 0].max() for line in lines]
+    return SCREEN * float(max(widths, default=0.0)) / 72
 
 
 def drawing_area(

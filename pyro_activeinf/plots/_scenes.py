@@ -60,7 +60,7 @@ class Scene(ABC):
             panel.tick_params(axis="x", labelbottom=panel is bars[-1])
         bars[-1].set_xlabel("probability")
         text = self.titles[row].replace("\n", ", ")
-        self.figure.suptitle(text, fontsize="medium", fontweight="bold")
+        self.figure.suptitle(f"{text}\n", fontsize="medium", fontweight="bold", linespacing=0.5)
 
 
 class GridScene(Scene):
@@ -104,7 +104,7 @@ class MarginalScene(Scene):
         sizes = [(name, probs.shape[-1]) for name, _, probs, _ in self.bars]
         sizes += [(control.name, control.size) for control in self.controls]
         heights = [height_of_rows(size, labels.get(name)) for name, size in sizes]
-        self.figure = new_figure((0.7 * WIDTH, sum(heights) + 0.4 * len(heights) + 0.7))
+        self.figure = new_figure((0.7 * WIDTH, sum(heights) + 0.42 * len(heights) + 0.8))
         ratios = {"height_ratios": heights}
         drawn = self.figure.subplots(len(sizes), squeeze=False, gridspec_kw=ratios)
         self.panels = list(drawn[:, 0])

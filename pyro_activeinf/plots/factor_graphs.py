@@ -120,7 +120,7 @@ def _boxes(graph: StepGraph) -> tuple[dict[Variable, Box], tuple[float, float]]:
     """Where the variables stand, and the size of the drawing; actions are above the states."""
     columns = {role: graph.column(role) for role in COLUMNS if graph.column(role)}
     boxes: dict[Variable, Box] = {}
-    right = -_gap(graph, next(iter(columns)))
+    right = PAD - _gap(graph, next(iter(columns)))
     for role, column in columns.items():
         texts = [COLUMNS[role], *(_text(variable, graph) for variable in column)]
         width = text_width(texts) + 4 * PAD

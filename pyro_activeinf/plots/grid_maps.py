@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MAPS = 5.9  # inches for panels side by side
-ACROSS, CELL = 6, 0.14  # that many at most, of cells at least so many inches wide
+ACROSS, CELL = 6, 0.16  # that many at most, of cells at least so many inches wide
 FEW, MOST = 24, 120  # panels that are drawn by default, and at most
 
 

@@ -93,7 +93,7 @@ def plan(  # noqa: PLR0913
     marginals = _chosen(every, sites)
     actions = policy_texts(unfolded.graph.actions.unsqueeze(1), names)
     layout = PlanLayout(graph, dict(zip(nodes, cards(marginals, names), strict=True)), actions)
-    figure, area = drawing_area(layout.size, legend(list(marginals)), 0.5, axes, figsize)
+    figure, area = drawing_area(layout.size, legend(list(marginals)), 0.6, axes, figsize)
     layout.draw(area)
     _name_steps(area, [boxes[0].x for boxes in layout.boxes[::2]], belief.step)
     return figure

@@ -60,3 +60,5 @@ def test_spaces(world: object, sites: list[str]) -> None:
     worlds = Simulator(world, 2)  # type: ignore[arg-type]
     assert list(worlds.single_observation_space) == sites
     assert worlds.single_action_space.n == 5
+    assert worlds.reset(seed=0)[0] in worlds.observation_space
+    assert worlds.action_space.shape == (2,)

@@ -1,6 +1,8 @@
 """The exact filter against brute force over every path of states."""
 
+import copy
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pyro.distributions as dist
@@ -230,3 +232,33 @@ def test_samples_follow_the_belief() -> None:
     assert drawn["context"].shape == (4000, 2)
     assert torch.equal(drawn["location"], torch.tensor([1, 3]).expand(4000, 2))
     assert abs(float(drawn["context"].double().mean()) - 0.5) < 0.03
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda f: f.update(f.initial((3,)), {"position": torch.tensor([0, 1])}), "belief.*(3,)"),
+        (lambda f: f.predict(f.initial((3,)), torch.tensor([0, 1])), "action.*(2,)"),
+    ],
+)
+def test_batches_that_do_not_fit_are_named(
+    call: Callable[[ExactFilter], object], message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"`batch dims`.*{message}"):
+        call(ExactFilter(TMaze()))
+
+
+def test_filters_are_copied_as_what_they_are_made_of() -> None:
+    likelihood = torch.nn.Parameter(torch.tensor([[0.8, 0.2], [0.2, 0.8]]))
+    exact = ExactFilter(POMDP([likelihood], [np.eye(2)[..., None]]), joint_outcomes=False)
+    exact.update(exact.initial(), {"o0": 0}).free_energy.backward()
+    copied = copy.deepcopy(exact)
+    assert not copied.joint_outcomes
+    found = copied.update(copied.initial(), {"o0": 0}).marginals["s0"].probs
+    torch.testing.assert_close(found, torch.tensor([0.8, 0.2]))
+
+
+def test_what_is_no_model_is_refused() -> None:
+    for wrong in (3, TMaze):
+        with pytest.raises(TypeError, match="`model`"):
+            ExactFilter(wrong)  # type: ignore[arg-type]

@@ -179,7 +179,7 @@ def test_nothing_seen_is_no_evidence(observations: dict[str, Tensor]) -> None:
 
 
 def test_values_that_cannot_be_are_told() -> None:
-    with pytest.raises(ValueError, match=r"seen_1.*\n?.*support"):
+    with pytest.raises(ValueError, match=r"`observations\['seen'\]`: expected values in the support"):
         minus_log_evidence(Coin(), {"seen": torch.tensor([1.0, 3.0])})
 
 
@@ -352,6 +352,21 @@ def test_what_is_missing_can_be_predicted_given_the_states() -> None:
     assert_frequencies(drawn["seen_1"][:, 0], torch.tensor([0.9, 0.1]))
     absent = Predictive(model, num_samples=5)({}, None)
     assert absent["seen_0"].shape == (5,)
+
+
+def test_what_is_missing_is_predicted_for_each_of_the_batch() -> None:
+    class Noise(Coin):
+        def observe(self, side: Tensor) -> None:
+            super().observe(side)
+            pyro.sample("noise", dist.Bernoulli(torch.tensor(0.3)))  # depends on nothing
+
+    seen = torch.ones(2000, 1)
+    trace = poutine.trace(Noise()).get_trace({"seen": seen})
+    assert trace.nodes["noise_0"]["value"].shape == (2000,)
+    assert_frequencies(trace.nodes["noise_0"]["value"], torch.tensor([0.7, 0.3]))
+    partly = {"seen": seen, "noise": torch.full((2000, 1), math.nan)}
+    trace = poutine.trace(Noise()).get_trace(partly)
+    assert_frequencies(trace.nodes["noise_0"]["value"], torch.tensor([0.7, 0.3]))
 
 
 class Clued(Coin):
@@ -554,6 +569,14 @@ def test_future_of_batches() -> None:
     assert_frequencies(trace.nodes["s1_2"]["value"], belief.marginals["s1"].probs)
 
 
+def test_each_policy_starts_from_a_state_of_its_own() -> None:
+    model = Coin()
+    belief = ExactFilter(model).initial()
+    trace = poutine.trace(model.future).get_trace(belief, torch.zeros(2000, 1))
+    # 0.7 or 0.3, if all of them had started on the same side
+    assert_frequencies(trace.nodes["side_1"]["value"], torch.tensor([0.5, 0.5]))
+
+
 def test_future_of_several_controls() -> None:
     model = POMDP(
         A=[np.eye(2), np.eye(3)],
@@ -586,3 +609,14 @@ def test_future_refuses_what_does_not_broadcast() -> None:
     belief = ExactFilter(model).initial((2,))
     with pytest.raises(ValueError, match=r"`batch dims`.*'belief': \(2,\), 'policy': \(3,\)"):
         model.future(belief, torch.zeros(3, 4))
+
+
+@pytest.mark.parametrize("action", [-1, 9, 0.5])
+def test_actions_outside_the_space_are_refused(action: float) -> None:
+    with pytest.raises(ValueError, match="`actions`"):
+        TMaze()({"position": torch.tensor([0, 3])}, torch.tensor([action]))
+
+
+def test_observations_outside_the_support_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`observations\['position'\]`.*\[7\]"):
+        TMaze()({"position": torch.tensor([0, 7])}, torch.tensor([3]))

@@ -66,7 +66,7 @@ def test_texts_are_as_wide_as_matplotlib_writes_them() -> None:
     for text in texts:
         drawn = figure.text(0.1, 0.5, text, fontsize="small")
         inches = drawn.get_window_extent().width / 100
-        assert text_width([text]) == pytest.approx(inches, rel=0.05, abs=0.02)  # pixels are round
+        assert text_width([text]) == pytest.approx(inches, rel=0.05, abs=0.02)
     assert text_width(texts) == max(text_width([text]) for text in texts)
     assert text_width([]) == text_width([" "]) == 0.0
 

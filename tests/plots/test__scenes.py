@@ -42,7 +42,7 @@ def test_there_are_bars_for_beliefs_observations_and_actions(run: Trajectory) ->
         assert list(taken.get_xdata()) == [float(run.action_probs[row, run.actions[row]])]
     names = [text.get_text() for text in found["belief q(mood)"].get_yticklabels()]
     assert names == ["good", "bad"]
-    assert scene.figure.get_suptitle() == "episode 0, step 1"
+    assert scene.figure.get_suptitle().strip() == "episode 0, step 1"
     assert sum(bars(found["observation: light"])) == 0  # missing at this step
 
 

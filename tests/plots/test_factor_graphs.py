@@ -153,7 +153,7 @@ def test_a_model_that_is_not_discrete_is_refused() -> None:
         def initial(self) -> None:  # type: ignore[override]
             pyro.sample("drift", dist.Normal(0.0, 1.0))
 
-    with pytest.raises(ValueError, match="`site 'drift' of initial`: expected a .* finite"):
+    with pytest.raises(ValueError, match=r"`site 'drift' of initial`: expected a .* finite"):
         plots.model(Drift())
 
 

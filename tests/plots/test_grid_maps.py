@@ -61,7 +61,7 @@ def test_the_legend_is_above_and_only_where_it_is_needed() -> None:
     run = made((5,), controls=(4,))
 
     (legend,) = plots.grid_beliefs(run, (2, 2), observed="sound", walls=[(0, 0)]).legends
-    assert [text.get_text() for text in legend.get_texts()][0] == "observed"
+    assert legend.get_texts()[0].get_text() == "observed"
     assert plots.grid_beliefs(run, (2, 2), moves=()).legends == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from io import BytesIO
 from itertools import combinations, pairwise
 
@@ -113,12 +114,17 @@ FIGURES: dict[str, Callable[[], Figure]] = {
 EVERY = FIGURES | DIAGRAMS
 
 
-@pytest.fixture(scope="module", params=EVERY.values(), ids=EVERY.keys())
-def figure(request: pytest.FixtureRequest) -> Figure:
+@cache
+def drawn(name: str) -> Figure:
     torch.manual_seed(0)
-    drawn: Figure = request.param()
-    drawn.draw_without_rendering()
-    return drawn
+    figure = EVERY[name]()
+    figure.draw_without_rendering()
+    return figure
+
+
+@pytest.fixture(scope="module", params=EVERY)
+def figure(request: pytest.FixtureRequest) -> Figure:
+    return drawn(request.param)
 
 
 def test_nothing_is_cut(figure: Figure) -> None:
@@ -195,12 +201,9 @@ def test_texts_in_a_panel_do_not_overlap(figure: Figure) -> None:
             assert not one.overlaps(replace(other, height=other.height - 4.0))
 
 
-@pytest.fixture(scope="module", params=DIAGRAMS.values(), ids=DIAGRAMS.keys())
+@pytest.fixture(scope="module", params=DIAGRAMS)
 def diagram(request: pytest.FixtureRequest) -> Axes:
-    torch.manual_seed(0)
-    drawn: Figure = request.param()
-    drawn.draw_without_rendering()
-    return drawn.axes[0]
+    return drawn(request.param).axes[0]
 
 
 def test_no_line_runs_through_a_text(diagram: Axes) -> None:
@@ -209,6 +212,16 @@ def test_no_line_runs_through_a_text(diagram: Axes) -> None:
         if text.get_bbox_patch() is None:
             for start, end in strokes(diagram):
                 assert not box.meets(tuple(start), tuple(end))
+
+
+def test_boxes_lie_within_the_panel(diagram: Axes) -> None:
+    panel = diagram.get_window_extent()
+    for patch in diagram.patches:
+        extent = patch.get_window_extent()
+        assert extent.x0 > panel.x0
+        assert extent.x1 < panel.x1
+        assert extent.y0 > panel.y0
+        assert extent.y1 < panel.y1
 
 
 def test_boxes_do_not_overlap_and_hold_their_texts(diagram: Axes) -> None:
@@ -230,9 +243,10 @@ def test_boxes_do_not_overlap_and_hold_their_texts(diagram: Axes) -> None:
 def test_figures_are_saved_in_every_form(form: str) -> None:
     buffer = BytesIO()
     FIGURES["actions"]().savefig(buffer, format=form)
-    DIAGRAMS["plan of the T-maze"]().savefig(BytesIO(), format=form)
-
     assert len(buffer.getvalue()) > 5000
+    diagram = BytesIO()
+    drawn("plan of the tiger problem").savefig(diagram, format=form)
+    assert len(diagram.getvalue()) > 5000
 
 
 def test_settings_stay_as_they_are_and_no_window_is_opened() -> None:

@@ -102,7 +102,7 @@ def test_a_batch_is_refused() -> None:
 
 def test_a_planner_without_a_closed_loop_is_refused() -> None:
     exact = ExactFilter(Tiger())
-    with pytest.raises(TypeError, match="`planner, filter`: expected a Sophisticated .*OpenLoop"):
+    with pytest.raises(TypeError, match=r"`planner, filter`: expected a Sophisticated .*OpenLoop"):
         plots.plan(OpenLoop(2), exact, exact.initial())  # type: ignore[arg-type]
 
 

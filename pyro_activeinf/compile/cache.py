@@ -36,6 +36,7 @@ class Compiled:
         self._seen: Snapshot | None = None
         self._mode: tuple[Any, ...] = ()
         self._tables: Tables | None = None
+        self.stationary = not depends_on_step(programs)  # preferences are the same at every step
         self._preferences: dict[int, tuple[Table, ...]] = {}
         self._habit: dict[str, Tensor] | None = None
 
@@ -46,6 +47,7 @@ class Compiled:
             with HANDLERS, self._params:
                 self._tables = compile_program(self.programs)
             self._preferences, self._habit = {}, None
+            self.stationary = not depends_on_step(self.programs)
             self._look()
             self._watch(self._tables.tensors)
         return self._tables
@@ -53,7 +55,7 @@ class Compiled:
     def preferences(self, step: int) -> tuple[Table, ...]:
         """Tables of the log-preferences at a time step."""
         outcomes = self.tables.outcomes
-        step = step if depends_on_step(self.programs) else 0
+        step = 0 if self.stationary else step
         if step not in self._preferences:
             with HANDLERS, self._params:
                 found = compile_preferences(self.programs, outcomes, step)

@@ -1,4 +1,4 @@
-"""Worlds to act in, as Gymnasium environments; a world knows nothing of the agents in it.
+r"""Worlds to act in, as Gymnasium environments; a world knows nothing of the agents in it.
 
 .. code-block:: python
 

@@ -100,7 +100,8 @@ class RockSample(gym.Env[dict[str, Any], np.int64]):
 
     The reward is that of the outcome. ``info`` holds the true ``rocks``. Moves against the other
     edges, and samples where there is no rock, do nothing; in the literature they cost 100 and end
-    the episode, so that the best returns are the same.
+    the episode, so that the best returns are the same. In the layout for (4, 4) the best is 17.92
+    on average, discounted by .95: a round of the rocks, each checked on the spot.
 
     Args:
         n: number of rows and of columns.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import by_site, complain, one_batch
-from ..compile import Compiled, Programs, Tables, depends_on_step
+from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms
 from .base import Branches, BranchingFilter
 from .belief import Evidence, JointBelief
@@ -235,7 +235,7 @@ class ExactFilter(BranchingFilter):
     @property
     def stationary(self) -> bool:
         """Whether preferences are the same at every time step."""
-        return not depends_on_step(self._compiled.programs)
+        return self._compiled.stationary
 
     @property
     def version(self) -> object:

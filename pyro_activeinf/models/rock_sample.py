@@ -68,9 +68,10 @@ class RockSample(GenerativeModel):
       n² + c after a check that read bad (n²); then just after a sample of a good rock (k) or of a
       bad one (k), just after the exit (1), and ever after (1).
 
-    The reading is thus drawn in the transition, with the sensor's noise. Observation sites:
-    ``position`` (the cell; n² outside), ``reading`` (0 good, 1 bad), ``outcome`` (0 nothing, 1 a
-    good rock, 2 a bad rock, 3 the exit). Outcomes are preferred in proportion to their rewards,
+    The reading is thus drawn in the transition, with the sensor's noise: what it says of a rock is
+    a correlation between sites, which an exact filter keeps and a factorized one drops. Observation
+    sites: ``position`` (the cell; n² outside), ``reading`` (0 good, 1 bad), ``outcome`` (0 nothing,
+    1 a good rock, 2 a bad rock, 3 the exit). Outcomes are preferred in proportion to their rewards,
 
     .. math:: \log \tilde p(o^{\text{outcome}}) = \beta \, r(o^{\text{outcome}}),
 

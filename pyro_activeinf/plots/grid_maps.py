@@ -10,6 +10,7 @@ import numpy as np
 from .._checks import complain, positive_int
 from ..records import Trajectory
 from ._canvas import LEGEND, WIDTH, Array, array, color_bar, new_figure, require_one_agent
+from ._diagram import LINE
 from ._grid_view import GridView
 from .grid import MOVES, Cell, Grid
 
@@ -72,7 +73,8 @@ def grid_beliefs(  # noqa: PLR0913
     require_one_agent("trajectory", trajectory.rewards.shape[:-1])
     view = GridView.of(Grid(shape, site, observed, moves, walls, marks or {}), trajectory)
     rows, texts = _shown(trajectory, every), step_texts(trajectory)
-    figure, axes, height = _panels(len(rows), view, figsize)
+    above = 0.08 + LINE * (1 + texts[0].count("\n"))
+    figure, axes, height = _panels(len(rows), view, above, figsize)
     for panel, row in zip(axes, rows, strict=True):
         image = view.draw(panel, row)
         panel.set_title(texts[row], fontsize="small", pad=0)
@@ -83,13 +85,13 @@ def grid_beliefs(  # noqa: PLR0913
 
 
 def _panels(
-    count: int, view: GridView, figsize: tuple[float, float] | None
+    count: int, view: GridView, above: float, figsize: tuple[float, float] | None
 ) -> tuple[Figure, list[Axes], float]:
-    """A figure, its panels in lines, and the height of all lines in inches."""
+    """A figure, its panels in lines with room above, and the height of all lines in inches."""
     rows, columns = view.span
     across = max(1, min(ACROSS, int(MAPS / (CELL * columns))))
     lines = -(-count // across)
-    height = lines * (MAPS / across * rows / columns + 0.2)
+    height = lines * (MAPS / across * rows / columns + above)
     figure = new_figure(figsize or (WIDTH, height + 0.4))
     axes = list(figure.subplots(lines, across, squeeze=False).ravel())
     for spare in axes[count:]:

@@ -130,6 +130,20 @@ def test_shared_controls_come_back() -> None:
     assert_same_tables(compile_program(model), compile_program(POMDP(**vars(arrays))))
 
 
+def test_factors_are_in_the_order_of_initial_whatever_the_order_of_the_transition() -> None:
+    class Reversed(TMaze):
+        def initial(self) -> Any:
+            location = pyro.sample("location", dist.Categorical(torch.ones(4)))
+            return pyro.sample("context", dist.Categorical(torch.ones(2))), location
+
+    arrays = Reversed().double().to_arrays()
+    assert arrays.state_names == ["location", "context"]
+    assert [len(d) for d in arrays.D] == [4, 2]
+    assert [b.shape for b in arrays.B] == [(4, 4, 4), (2, 2, 1)]
+    assert arrays.B_action_dependencies == [[0], []]
+    assert_same_tables(compile_program(Reversed().double()), compile_program(POMDP(**vars(arrays))))
+
+
 class Idle(TMaze):
     """A model with controls that nothing depends on."""
 

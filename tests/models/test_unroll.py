@@ -179,7 +179,9 @@ def test_nothing_seen_is_no_evidence(observations: dict[str, Tensor]) -> None:
 
 
 def test_values_that_cannot_be_are_told() -> None:
-    with pytest.raises(ValueError, match=r"`observations\['seen'\]`: expected values in the support"):
+    with pytest.raises(
+        ValueError, match=r"`observations\['seen'\]`: expected values in the support"
+    ):
         minus_log_evidence(Coin(), {"seen": torch.tensor([1.0, 3.0])})
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -32,6 +32,7 @@ def test_boxes_overlap_where_they_share_a_point() -> None:
     assert not box.overlaps(Box(0.0, 1.5, 2.0, 1.0))
 
 
+@settings(max_examples=40)
 @given(COORDINATES, COORDINATES)
 def test_a_line_meets_a_box_where_one_of_its_points_does(
     start: tuple[float, float], end: tuple[float, float]

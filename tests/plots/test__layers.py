@@ -23,6 +23,7 @@ def layered_trees(draw: st.DrawFn) -> tuple[list[int], list[list[tuple[int, int]
     return sizes, links
 
 
+@settings(max_examples=30)
 @given(layered_trees())
 def test_the_branches_of_a_tree_do_not_cross(tree: tuple[list[int], list]) -> None:
     sizes, links = tree
@@ -57,6 +58,7 @@ def test_an_order_without_crossings_stays() -> None:
     assert ordered([2, 3], [[(0, 0), (0, 1), (1, 2)]]) == [[0, 1], [0, 1, 2]]
 
 
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8))
 def test_crossings_are_counted_pair_by_pair(links: list[tuple[int, int]]) -> None:
     orders = [[2, 0, 3, 1], [1, 3, 0, 2]]
@@ -73,7 +75,7 @@ def test_nodes_without_neighbors_have_no_mean() -> None:
     np.testing.assert_array_equal(found, [2.0, np.nan])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.lists(st.floats(-5, 5), min_size=1, max_size=6), st.floats(0, 2), st.randoms())
 def test_spread_is_the_nearest_that_keeps_the_distance(
     wanted: list[float], gap: float, random: np.random.Generator

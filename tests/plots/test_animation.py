@@ -30,18 +30,17 @@ def frames(path: Path) -> list[np.ndarray[Any, Any]]:
 def test_there_is_a_frame_for_each_step(tmp_path: Path, grid: Grid | None) -> None:
     path = tmp_path / "run.gif"
 
-    assert plots.animate(made((3,), controls=(4,)), path, grid, progress=False) == path
+    assert plots.animate(made((2,), controls=(4,)), path, grid, progress=False) == path
     pictures = frames(path)
-    assert len(pictures) == 3
+    assert len(pictures) == 2
     assert {picture.shape for picture in pictures} == {pictures[0].shape}
-    for one, other in ((0, 1), (1, 2)):
-        assert (pictures[one] != pictures[other]).mean() > 0.001
+    assert (pictures[0] != pictures[1]).mean() > 0.001
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_panels_stay_in_their_places(tmp_path: Path) -> None:
     """The last row has no plan, and so no legend."""
-    path = plots.animate(made((4,)), tmp_path / "run.gif", progress=False)
+    path = plots.animate(made((2,)), tmp_path / "run.gif", progress=False)
 
     black = [picture < 60 for picture in frames(path)]
     columns = [np.flatnonzero(picture.mean(0) > 0.5) for picture in black]  # frames of the panels
@@ -51,9 +50,9 @@ def test_panels_stay_in_their_places(tmp_path: Path) -> None:
 
 
 def test_some_rows_at_some_speed(tmp_path: Path) -> None:
-    path = plots.animate(made((5,)), tmp_path / "a.gif", every=2, speed=4.0, progress=False)
+    path = plots.animate(made((3,)), tmp_path / "a.gif", every=2, speed=4.0, progress=False)
 
-    assert len(frames(path)) == 3
+    assert len(frames(path)) == 2
     with Image.open(path) as image:
         assert image.info["duration"] == 250
         assert image.info["loop"] == 0  # for ever

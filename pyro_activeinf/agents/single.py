@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -144,6 +143,4 @@ class Agent:
         shape = posterior.action_probs.shape
         controls = len(control_sizes(self.filter.actions))
         log_probs = ops.log(posterior.action_probs).flatten(-controls)
-        if math.isinf(self.action_precision):
-            return ops.softmax(log_probs, math.inf).reshape(shape)
-        return torch.softmax(self.action_precision * log_probs, -1).reshape(shape)
+        return ops.softmax(log_probs, self.action_precision).reshape(shape)

@@ -11,13 +11,16 @@ from .results import Row
 from .sample import Sample
 from .side import Prepared, Side
 
+PARTS = 10  # of a long life
+
 
 @dataclass(frozen=True)
 class PeakMemory(Experiment[Row]):
     """The most memory that a task takes, in processes of their own.
 
-    What counts is the largest resident set after the task has been set up and done, less the
-    largest after the libraries were imported and had done the smallest form of the same task.
+    What counts is the largest resident set while the task is set up (compiled, by the peer) and
+    done, less the one before: when the libraries were imported, and had done the smallest form of
+    the same task.
     """
 
     name: str
@@ -39,7 +42,7 @@ class PeakMemory(Experiment[Row]):
 def prepared_in(side: Side, problem: Problem) -> tuple[Prepared, Sample]:
     """A problem that was set up in a new process, and the memory in bytes that it took."""
     side.prepare("warm-up", problem.warm_up())
-    before = side.peak()
+    before = side.settle()
     task = side.prepare("task", problem)
     return task, Sample("bytes", (side.peak() - before,))
 
@@ -51,7 +54,7 @@ class MemoryGrowth(Experiment[Row]):
     Args:
         name: what it is called.
         problem: one episode.
-        episodes: number of episodes; memory is first looked at after a tenth of them.
+        episodes: number of episodes; memory is first looked at after a part of them.
         bar: what has to be reached.
     """
 
@@ -64,10 +67,11 @@ class MemoryGrowth(Experiment[Row]):
         """Live, and look at the memory in between; ours alone."""
         with lab.fresh() as (ours, _):
             task = ours.prepare("life", self.problem)
-            first = self.episodes // 10
-            task.run(first)
+            ours.settle()
+            task.run(self.episodes // PARTS)
             before = ours.peak()
-            task.run(self.episodes - first)
+            for _ in range(PARTS - 1):  # parts of one size: what is noted down of each is as large
+                task.run(self.episodes // PARTS)
             return Row(self.name, Sample("bytes", (ours.peak() - before,)), bar=self.bar)
 
     def shrunk(self) -> MemoryGrowth:

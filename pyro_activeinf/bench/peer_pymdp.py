@@ -9,14 +9,18 @@ an argument, as pymdp's own guide to its ``rollout`` does; observations come as 
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import platform
+import re
 import sys
 import time
 from abc import ABC, abstractmethod
+from contextlib import suppress
 from functools import partial
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 
@@ -237,12 +241,16 @@ class Worker:
         """The numbers of the last call."""
         return self.tasks[key].outputs()
 
-    def peak(self) -> int:
-        """The most memory that this process has held so far, in bytes."""
-        import resource  # not on every system
+    def settle(self) -> int:
+        """Free what can be freed, and count the peak from now on, where the system can do that."""
+        gc.collect()
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")
+        return self.peak()
 
-        unit = 1 if sys.platform == "darwin" else 1024
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    def peak(self) -> int:
+        """The most memory that this process has held, in bytes."""
+        return largest_resident_set()
 
     def clear(self) -> None:
         """Forget all problems, and what was compiled for them."""
@@ -250,6 +258,21 @@ class Worker:
 
         self.tasks.clear()
         jax.clear_caches()
+
+
+def largest_resident_set() -> int:
+    """The most memory that this process has held, in bytes.
+
+    Linux tells it for the program alone; its ``ru_maxrss`` would be that of the parent process,
+    where that was larger when it started this one.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(re.findall(r"VmHWM:\s*(\d+) kB", status.read_text())[0]) * 1024
+    import resource  # not on every system
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def answer(worker: Worker, line: str) -> str:

@@ -6,12 +6,14 @@ A request is ``{"do": verb, ...}``; the answer ``{"ok": value}`` or ``{"error": 
 - ``prepare`` (key, problem): set a problem up and do it twice; seconds of both calls;
 - ``run`` (key, calls, seconds): do it again, up to so many times and for so long; seconds of each;
 - ``outputs`` (key, given): the numbers to be compared; ``given`` are those of the other side;
-- ``peak``: the most memory that the process has held so far, in bytes;
+- ``settle``: free what can be freed, and count the peak from now on, where the system can;
+- ``peak``: the most memory that the process has held, in bytes;
 - ``clear``: forget all problems.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -68,8 +70,12 @@ class Side(ABC):
         first, second = self.ask("prepare", key=key, problem=problem.to_json())
         return Prepared(self, key, max(0.0, first - second))
 
+    def settle(self) -> float:
+        """Count the peak from now on; returns what is held now, in bytes."""
+        return float(self.ask("settle"))
+
     def peak(self) -> float:
-        """The most memory that the side has held so far, in bytes."""
+        """The most memory that the side has held, in bytes."""
         return float(self.ask("peak"))
 
 
@@ -113,11 +119,9 @@ class Process(Side):
             SideError: the process cannot be started, has ended, or could not do it.
         """
         process = self._running()
-        try:
+        with contextlib.suppress(BrokenPipeError):  # what it said before it ended is still read
             print(json.dumps({"do": verb, **details}), file=process.stdin, flush=True)
-            line = process.stdout.readline() if process.stdout else ""
-        except BrokenPipeError:
-            line = ""
+        line = process.stdout.readline() if process.stdout else ""
         if not line:
             raise SideError(self._last_words())
         answer = json.loads(line)

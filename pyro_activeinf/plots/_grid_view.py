@@ -91,7 +91,6 @@ class GridView:
     def draw(self, axes: Axes, row: int) -> AxesImage:
         """Draw one time step."""
         image = heat_map(axes, self.beliefs[row], self.top)
-        axes.patch.set_visible(False)
         axes.set_aspect("equal")
         (rows, columns), (high, wide) = self.grid.shape, self.span
         axes.set_xlim((columns - 1 - wide) / 2, (columns - 1 + wide) / 2)

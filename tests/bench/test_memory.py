@@ -20,7 +20,7 @@ def test_peak_of_both_sides() -> None:
 def test_memory_is_measured_from_the_warm_up_on() -> None:
     side = Local()
     task, memory = prepared_in(side, PROBLEM)
-    assert side.asked == ["prepare", "peak", "prepare", "peak"]
+    assert side.asked == ["prepare", "settle", "prepare", "peak"]
     assert list(side.worker.tasks) == ["warm-up", "task"]
     assert task.key == "task"
     assert memory.unit == "bytes"
@@ -39,7 +39,7 @@ def test_growth_looks_again_at_the_end() -> None:
         asked.clear()
         problem = Problem("living", tmaze(), 1, steps=2)
         row = MemoryGrowth("a", problem, 20, AtMost(2**30)).run(both)
-    assert asked == ["prepare", "run", "peak", "run", "peak"]
+    assert asked == ["prepare", "settle", "run", "peak", *["run"] * 9, "peak"]
     assert row.peer is None
     assert row.passed is True
 

@@ -1,7 +1,10 @@
 """Our side answers requests."""
 
 import json
+from pathlib import Path
 from typing import Any
+
+import torch
 
 from pyro_activeinf.bench.problem import Problem
 from pyro_activeinf.bench.worker import Worker, answer
@@ -48,3 +51,12 @@ def test_a_problem_that_cannot_be_done_is_told() -> None:
     impossible = {**PROBLEM, "task": "scoring", "horizon": 0}
     error = ask(Worker(), "prepare", key="a", problem=impossible)["error"]
     assert error.startswith("ValueError: `horizon`: expected an integer of at least 1")
+
+
+def test_settling_forgets_an_earlier_peak() -> None:
+    worker = Worker()
+    filled = torch.ones(2**25)
+    high = ask(worker, "peak")["ok"]
+    del filled
+    can_forget = Path("/proc/self/clear_refs").exists()
+    assert ask(worker, "settle")["ok"] <= (high - 2**26 if can_forget else high)

@@ -164,6 +164,18 @@ def test_a_plan_is_laid_open_as_far_as_it_reaches() -> None:
     )
 
 
+def test_a_plan_is_laid_open_up_to_its_deadline() -> None:
+    exact = ExactFilter(Tiger())
+    planner = Sophisticated(5, precision=math.inf, terms={"pragmatic"}, deadline=2)
+    plan = planner.unfold(exact, exact.initial(), 5)
+    shorter = Sophisticated(2, precision=math.inf, terms={"pragmatic"})
+    assert len(plan.action_probs) == 2
+    posterior = shorter(exact, exact.initial())
+    torch.testing.assert_close(
+        plan.expected_free_energy[0][plan.roots][0], posterior.expected_free_energy
+    )
+
+
 def test_a_plan_is_laid_open_to_a_depth_of_at_least_one() -> None:
     exact = ExactFilter(Tiger())
     with pytest.raises(ValueError, match="`depth`: expected an integer of at least 1, got 0"):

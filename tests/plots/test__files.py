@@ -17,6 +17,14 @@ def test_a_file_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_readers_of_the_old_file_keep_it(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with path.open() as reader:
+        write_whole(path, lambda partial: partial.write_text("new"))
+        assert reader.read() == "old"
+
+
 def test_the_ending_tells_the_format_while_it_is_written(tmp_path: Path) -> None:
     suffixes: list[str] = []
     write_whole(tmp_path / "a.gif", lambda path: (suffixes.append(path.suffix), path.touch()))

@@ -46,12 +46,12 @@ def test_branches_that_meet_again_do_not_cross_where_they_need_not() -> None:
 
 
 def test_siblings_stay_together_where_lines_have_to_cross() -> None:
-    """Two nodes of two children each, all of them linked to both nodes of the last layer."""
-    both = [(child, node) for child in range(4) for node in range(2)]
-    (_, order, _) = ordered([2, 4, 2], [[(0, 0), (1, 1), (0, 2), (1, 3)], both])
+    """Two nodes of two children each; fewer lines would cross if their children were mixed."""
+    parents = [(0, 0), (0, 1), (1, 2), (1, 3)]
+    leaves = [(0, 0), (0, 1), (2, 0), (2, 1), (1, 2), (1, 3), (3, 2), (3, 3)]
+    (_, order, _) = ordered([2, 4, 4], [parents, leaves])
 
-    parents = [child % 2 for child in order]
-    assert parents in ([0, 0, 1, 1], [1, 1, 0, 0])
+    assert [child // 2 for child in order] in ([0, 0, 1, 1], [1, 1, 0, 0])
 
 
 def test_an_order_without_crossings_stays() -> None:

@@ -38,8 +38,15 @@ def test_there_is_a_frame_for_each_step(tmp_path: Path, grid: Grid | None) -> No
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_panels_stay_in_their_places(tmp_path: Path) -> None:
-    """The last row has no plan, and so no legend."""
+def test_panels_stay_in_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a later frame has beside them."""
+    draw = animation.MarginalScene.draw
+
+    def drawn(scene: animation.MarginalScene, row: int) -> None:
+        draw(scene, row)
+        scene.figure.supylabel("a label\n" * (4 * row))
+
+    monkeypatch.setattr(animation.MarginalScene, "draw", drawn)
     path = plots.animate(made((2,)), tmp_path / "run.gif", progress=False)
 
     black = [picture < 60 for picture in frames(path)]

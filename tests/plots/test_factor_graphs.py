@@ -133,6 +133,9 @@ def test_dependences_within_a_step_are_dashed() -> None:
 
     dashed = [line for line in axes.get_lines() if line.get_linestyle() == "--"]
     assert len(dashed) == 3  # band on on, sound on light, and its preference on light
+    lefts, rights = ({box[side] for box in rectangles(axes)} for side in (0, 1))
+    for line, sides in zip(dashed, (lefts, lefts, rights), strict=True):  # a preference is behind
+        assert min(abs(line.get_xdata()[0] - side) for side in sides) < 1e-9
 
 
 def test_controls_are_numbered_where_there_are_several() -> None:

@@ -48,19 +48,27 @@ class JointBelief(Belief):
     log_evidence: Tensor | None = None  # (*batch): log p(o_t | o_{<t}) of the last update
     evidence: Evidence | None = field(default=None, repr=False)
 
-    @cached_property
+    @property
     def probs(self) -> Tensor:
         """Probabilities of the joint states, ``(*batch, states)``."""
         if self.probs_ is not None:
             return self.probs_
-        return self.log_probs.exp()
+        return self._kept("exp", lambda: self.log_probs.exp())
 
-    @cached_property
+    @property
     def log_probs(self) -> Tensor:
         """Log-probabilities of the joint states in nats, ``(*batch, states)``."""
         if self.log_probs_ is not None:
             return self.log_probs_
-        return ops.log(self.probs)
+        return self._kept("log", lambda: ops.log(self.probs))
+
+    def _kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
+        """Compute once; without the lock of ``cached_property``, which two threads could cross."""
+        held: dict[str, Tensor] = vars(self)
+        found = held.get(name)
+        if found is None:
+            found = held[name] = make()
+        return found
 
     @property
     def batch_shape(self) -> torch.Size:

@@ -53,7 +53,7 @@ class JointBelief(Belief):
         """Probabilities of the joint states, ``(*batch, states)``."""
         if self.probs_ is not None:
             return self.probs_
-        return self._kept("exp", lambda: self.log_probs.exp())
+        return self._kept("exp", self.log_probs.exp)
 
     @property
     def log_probs(self) -> Tensor:

@@ -53,14 +53,14 @@ class JointBelief(Belief):
         """Probabilities of the joint states, ``(*batch, states)``."""
         if self.probs_ is not None:
             return self.probs_
-        return self._kept("exp", self.log_probs.exp)
+        return self._kept("probs", self.log_probs.exp)
 
     @property
     def log_probs(self) -> Tensor:
         """Log-probabilities of the joint states in nats, ``(*batch, states)``."""
         if self.log_probs_ is not None:
             return self.log_probs_
-        return self._kept("log", lambda: ops.log(self.probs))
+        return self._kept("log_probs", lambda: ops.log(self.probs))
 
     def _kept(self, name: str, make: Callable[[], Tensor]) -> Tensor:
         """Compute once; without the lock of ``cached_property``, which two threads could cross."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -30,17 +30,26 @@ from .series import (
 
 
 class AtStep(Messenger):
-    """Names the sites of one time step ``f"{site}_{t}"``; marks latent ones for enumeration."""
+    """Names the sites of one time step ``f"{site}_{t}"``."""
 
-    def __init__(self, step: int, batch: torch.Size) -> None:
+    def __init__(self, step: int) -> None:
         super().__init__()
-        self.step, self.batch = step, batch
+        self.step = step
 
     def _pyro_sample(self, msg: Any) -> None:
-        if is_plate(msg):
-            return
-        msg["name"] = f"{msg['name']}_{self.step}"
-        if msg["is_observed"]:
+        if not is_plate(msg):
+            msg["name"] = f"{msg['name']}_{self.step}"
+
+
+class Latent(Messenger):
+    """Marks discrete latent sites of a model for enumeration; certain ones are not latent."""
+
+    def __init__(self, batch: torch.Size) -> None:
+        super().__init__()
+        self.batch = batch
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if is_plate(msg) or msg["is_observed"]:
             return
         if isinstance(msg["fn"], dist.Delta):  # nothing to infer: as pyro.deterministic
             msg["value"], msg["is_observed"] = drawn(msg["fn"], self.batch), True
@@ -161,14 +170,30 @@ def unroll(
     draw_random_parameters(model)
     sites = {} if observations is None else observation_sites(model)
     series = lay_out(observations, actions, sites, model.actions)
+
+    def step(t: int, previous: Any) -> Any:
+        with Latent(series.batch):
+            state = model.transition(previous, series.action(t - 1)) if t else model.initial()
+            _observe(model, state, sites, series, t)
+        return state
+
+    return over_time(range(series.steps), series.batch, step)
+
+
+def over_time(
+    times: range, batch: torch.Size, step: Callable[[int, Any], Any], previous: Any = None
+) -> list[Any]:
+    """Run ``step(t, what it returned before)`` at each time: what models and guides have in common.
+
+    Sites are named by their time, ``f"{site}_{t}"``, and lie in a plate for each batch dim; time
+    is a ``pyro.markov`` chain. Returns what the steps returned.
+    """
     states: list[Any] = []
-    with plates(series.batch):
-        for t in pyro.markov(range(series.steps)):
-            with AtStep(t, series.batch):
-                states.append(
-                    model.transition(states[-1], series.action(t - 1)) if t else model.initial()
-                )
-                _observe(model, states[-1], sites, series, t)
+    with plates(batch):
+        for t in pyro.markov(times):
+            with AtStep(t):
+                previous = step(t, previous)
+            states.append(previous)
     return states
 
 
@@ -223,11 +248,14 @@ def future(model: Any, belief: Belief, policy: Any) -> list[Any]:
     time = moves.dim() - 1 - len(event)
     batch = one_batch({"belief": belief.batch_shape, "policy": moves.shape[:time]})
     draw_random_parameters(model)
-    states = [model.state(belief.sample(batch[: len(batch) - len(belief.batch_shape)]))]
-    with plates(batch):
-        for t in pyro.markov(range(moves.shape[time])):
-            with AtStep(belief.step + 1 + t, batch):
-                action = None if model.actions is None else moves.select(time, t)
-                states.append(model.transition(states[-1], action))
-                model.observe(states[-1])
-    return states[1:]
+    first = belief.step + 1
+
+    def step(t: int, previous: Any) -> Any:
+        action = None if model.actions is None else moves.select(time, t - first)
+        with Latent(batch):
+            state = model.transition(previous, action)
+            model.observe(state)
+        return state
+
+    state = model.state(belief.sample(batch[: len(batch) - len(belief.batch_shape)]))
+    return over_time(range(first, first + moves.shape[time]), batch, step, state)

@@ -1,8 +1,9 @@
 """pyro_activeinf: active inference for models that are Pyro programs."""
 
-from . import agents, compile, envs, filters, models, ops, planning, plots, records
+from . import agents, compile, envs, filters, free_energy, models, ops, planning, plots, records
 from .agents import Agent
 from .export import to_arviz
+from .free_energy import VariationalFreeEnergy
 from .models import GenerativeModel
 from .records import Belief, ExpectedFreeEnergyTerms, FreeEnergyTerms, PolicyPosterior, Trajectory
 from .rollout import rollout
@@ -17,10 +18,12 @@ __all__ = [
     "GenerativeModel",
     "PolicyPosterior",
     "Trajectory",
+    "VariationalFreeEnergy",
     "agents",
     "compile",
     "envs",
     "filters",
+    "free_energy",
     "models",
     "ops",
     "planning",

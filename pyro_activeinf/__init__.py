@@ -1,6 +1,18 @@
 """pyro_activeinf: active inference for models that are Pyro programs."""
 
-from . import agents, compile, envs, filters, free_energy, models, ops, planning, plots, records
+from . import (
+    agents,
+    compile,
+    envs,
+    filters,
+    flows,
+    free_energy,
+    models,
+    ops,
+    planning,
+    plots,
+    records,
+)
 from .agents import Agent
 from .export import to_arviz
 from .free_energy import VariationalFreeEnergy
@@ -23,6 +35,7 @@ __all__ = [
     "compile",
     "envs",
     "filters",
+    "flows",
     "free_energy",
     "models",
     "ops",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,9 @@ from .posterior import boltzmann, log_habit, policy_posterior
 from .tree import all_policies
 
 Array = NDArray[np.float64]
+Place = tuple[int, int, int]  # node, time step, number of steps to go
+
+AT_ONCE = 64  # beliefs that are expanded together: a compromise of time and memory
 
 
 class TreeSearch(Planner):
@@ -36,17 +39,19 @@ class TreeSearch(Planner):
     (the habit p(u) as prior, :math:`\Delta` the range of G at b), draws an outcome, and backs the
     recursion of :class:`Sophisticated` up along its path. Beliefs that were not looked beyond are
     valued as if the state were known from there on (pragmatic value only): an optimistic bound.
-    With enough simulations the result is that of ``Sophisticated`` with the same horizon. Beliefs,
-    once expanded, are kept for later calls.
+    With enough simulations the result is that of ``Sophisticated`` with the same horizon. The tree is
+    kept for later calls: equal beliefs are searched once, whichever call, agent of a batch or
+    episode they come from.
 
     Args:
         horizon: number of actions that are looked ahead.
-        simulations: walks per call and distinct belief.
+        simulations: walks from each distinct belief that is planned from.
         discount: weight of the next step relative to this one.
         precision: gamma; infinite for the minimum.
         exploration: c, how much actions that were taken seldom are favored.
         terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
-        seconds: stop a call after this time, even with fewer simulations.
+        seconds: stop a call after this time, even with fewer simulations; one walk from each
+            belief is always made, and the next call goes on with the others.
         threshold: outcomes of at most this probability are left out.
         max_beliefs: more distinct beliefs are refused.
 
@@ -135,6 +140,7 @@ class _Visits:
     values: Array = field(default_factory=lambda: np.zeros((0, 0)))  # (actions, numbers)
     scores: Array = field(default_factory=lambda: np.zeros(0))  # (actions,): G
     counts: Array = field(default_factory=lambda: np.zeros(0))  # (actions,); empty before a visit
+    walks: int = 0  # that started here
 
 
 class _Search:
@@ -161,36 +167,41 @@ class _Search:
         self._columns, self._signs = score_weights(planner.terms, self.shape[1])
         self._random = np.random.default_rng()
         self._nodes: dict[tuple[int, int], _Node] = {}
-        self._visits: dict[tuple[int, int, int], _Visits] = {}
+        self._visits: dict[Place, _Visits] = {}
         self._bounds: dict[int, Tensor] = {}
 
     def values(self, roots: Tensor, step: int) -> Tensor:
         """Terms of every action from some nodes, ``(n, actions, 4, 1 + sites)``."""
         self._random = np.random.default_rng(int(torch.randint(2**31, ())))
-        found = {root: self._searched(root, step) for root in set(roots.tolist())}
-        stacked = torch.stack([torch.from_numpy(found[root]) for root in roots.tolist()])
-        return stacked.to(roots.device, self.filter.dtype).unflatten(-1, self.shape)
+        places = {root: (root, step, self.planner.horizon) for root in roots.tolist()}
+        self._explore(list(places.values()))
+        found = [torch.from_numpy(self._at(*places[root]).values) for root in roots.tolist()]
+        return torch.stack(found).to(roots.device, self.filter.dtype).unflatten(-1, self.shape)
 
-    def _searched(self, root: int, step: int) -> Array:
+    def _explore(self, places: list[Place]) -> None:
+        """Walk from all places in turn, until each has had its walks or the time is up."""
         end = time.monotonic() + self.planner.seconds
-        for _ in range(self.planner.simulations):
-            self._simulate(root, step, self.planner.horizon)
+        while places := [p for p in places if self._at(*p).walks < self.planner.simulations]:
+            for first in range(0, len(places), AT_ONCE):
+                self._simulate(places[first : first + AT_ONCE])
             if time.monotonic() > end:
                 break
-        return self._at(root, step, self.planner.horizon).values
 
-    def _simulate(self, root: int, step: int, horizon: int) -> None:
-        """Walk down to a belief that is new, then back the values up."""
-        path = []
-        node = root
-        for k in range(horizon, 0, -1):
-            path.append((node, step + horizon - k, k))
-            visits = self._at(*path[-1])
-            if not len(visits.counts):
-                break
-            node = self._next(node, step + horizon - k, visits)
-        for place in reversed(path):
-            self._back_up(*place)
+    def _simulate(self, places: Sequence[Place]) -> None:
+        """Walk down from each place to a belief that is new, then back the values up."""
+        paths = [self._walk(place) for place in places]
+        self._look_beyond([path[-1] for path in paths])
+        for path in paths:
+            for place in reversed(path):
+                self._back_up(*place)
+            self._at(*path[0]).walks += 1
+
+    def _walk(self, place: Place) -> list[Place]:
+        path = [place]
+        while path[-1][2] > 1 and len((visits := self._at(*path[-1])).counts):
+            node, step, k = path[-1]
+            path.append((self._next(node, step, visits), step + 1, k - 1))
+        return path
 
     def _next(self, node: int, step: int, visits: _Visits) -> int:
         """Choose an action and draw an outcome: the node that follows."""
@@ -200,7 +211,7 @@ class _Search:
         bonus = self.prior * math.sqrt(1.0 + counts.sum()) / (1.0 + counts)
         action = int(np.argmin(scores - self.planner.exploration * scale * bonus))
         counts[action] += 1
-        known = self._node(node, step)
+        known = self._nodes[self._key(node, step)]
         edges = np.flatnonzero(known.actions == action)
         weights = known.probs[edges].cumsum()
         drawn = int(np.searchsorted(weights, self._random.random() * weights[-1], side="right"))
@@ -208,7 +219,7 @@ class _Search:
 
     def _back_up(self, node: int, step: int, k: int) -> None:
         """One step of the recursion at a belief, with what is known of its children now."""
-        known = self._node(node, step)
+        known = self._nodes[self._key(node, step)]
         visits = self._at(node, step, k)
         values = known.terms.copy()
         if k > 1:
@@ -231,7 +242,7 @@ class _Search:
         return mean
 
     def _at(self, node: int, step: int, k: int) -> _Visits:
-        key = (node, 0 if self.stationary else step, k)
+        key = (*self._key(node, step), k)
         if key not in self._visits:
             self._visits[key] = _Visits(self._bound(node, step, k))
         return self._visits[key]
@@ -248,20 +259,30 @@ class _Search:
             found[0, 0] = float(self.graph.packed[node] @ self._bounds[key][k])
         return found.reshape(-1)
 
-    def _node(self, node: int, step: int) -> _Node:
-        key = (node, 0 if self.stationary else step)
-        if key not in self._nodes:
-            at = torch.tensor([node], device=self.graph.packed.device)
-            belief = self.filter.unpack(self.graph.packed[at], step)
-            terms = self.filter.look_ahead(belief).values[0].flatten(1).double().numpy(force=True)
-            edges = self.graph.expand(at, step)
-            self._nodes[key] = _Node(
-                terms,
-                (edges.origins % len(self.policies)).numpy(force=True),
-                edges.children.tolist(),
-                edges.probs.double().numpy(force=True),
+    def _look_beyond(self, places: Iterable[Place]) -> None:
+        """Expand the beliefs at some places, those of one time step together."""
+        fresh: dict[int, set[int]] = {}
+        for node, step, _ in places:
+            if self._key(node, step) not in self._nodes:
+                fresh.setdefault(step, set()).add(node)
+        for step, nodes in fresh.items():
+            self._expand(sorted(nodes), step)
+
+    def _expand(self, nodes: list[int], step: int) -> None:
+        at = torch.tensor(nodes, device=self.graph.packed.device)
+        belief = self.filter.unpack(self.graph.packed[at], step)
+        terms = self.filter.look_ahead(belief).values.flatten(2).double().numpy(force=True)
+        edges = self.graph.expand(at, step)
+        origins, actions = np.divmod(edges.origins.numpy(force=True), len(self.policies))
+        children, probs = edges.children.numpy(force=True), edges.probs.double().numpy(force=True)
+        for node, each in zip(nodes, terms, strict=True):
+            own = origins == node
+            self._nodes[self._key(node, step)] = _Node(
+                each, actions[own], children[own].tolist(), probs[own]
             )
-        return self._nodes[key]
+
+    def _key(self, node: int, step: int) -> tuple[int, int]:
+        return node, 0 if self.stationary else step
 
 
 def score_weights(terms: frozenset[str], groups: int) -> tuple[list[int], Array]:

@@ -179,7 +179,7 @@ class NeuralAutoregressive(TransformKind):
     def network(self, dim: int, context_dim: int) -> nn.Module:
         """A masked network for slopes a, weights w and shifts b."""
         slopes, weights = torch.full((self.width,), ONE), torch.zeros(self.width)
-        shifts = torch.linspace(-0.5, 0.5, self.width)
+        shifts = torch.linspace(-0.25, 0.25, self.width)
         start = torch.cat([slopes, weights, shifts])
         return autoregressive(dim, context_dim, self.hidden_dims, [self.width] * 3, start)
 

@@ -70,7 +70,7 @@ class FlowDistribution(TorchDistribution):
         self.bijection = bijection
         self.base = base if base.batch_shape == batch_shape else base.expand(batch_shape)
         self._memory = memory or Memory()
-        super().__init__(batch_shape, base.event_shape, validate_args=validate_args)
+        super().__init__(batch_shape, Size((bijection.dim,)), validate_args=validate_args)
 
     @property
     def has_rsample(self) -> bool:  # type: ignore[override]

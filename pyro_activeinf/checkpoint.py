@@ -1,0 +1,108 @@
+"""Files that hold a state: written as a whole or not at all, and loaded without running code."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ._checks import complain
+
+FORMAT = "pyro_activeinf"
+VERSION = 1
+
+
+def save(path: str | os.PathLike[str], kind: str, state: Mapping[str, Any]) -> None:
+    """Write a state to a file, which afterwards is the old one or the new one, never a part.
+
+    The new file is written beside the old one, brought to the disk and then renamed.
+
+    Args:
+        path: the file; its folder exists.
+        kind: what the state is of, which :func:`load` asks for.
+        state: tensors, numbers, text, ``None``, and lists, tuples and dicts of them.
+
+    Raises:
+        OSError: where the file cannot be written; an old one stays as it was.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save(Path(folder) / "walk.pt", "walk", {"place": torch.tensor([2.0, 3.0])})
+        ...     load(Path(folder) / "walk.pt", "walk")["place"]
+        tensor([2., 3.])
+    """
+    target = Path(path)
+    content = {"format": FORMAT, "version": VERSION, "kind": kind, "state": dict(state)}
+    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            torch.save(content, file)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(draft).replace(target)
+    except BaseException:  # an interrupt too: no draft is left behind
+        Path(draft).unlink(missing_ok=True)
+        raise
+    _settle(target.parent)
+
+
+def _settle(folder: Path) -> None:
+    """Bring the renaming to the disk, where a folder can be opened for it."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def load(path: str | os.PathLike[str], kind: str) -> dict[str, Any]:
+    """Read the state that :func:`save` has written.
+
+    Nothing in the file is run: it is read with ``torch.load(weights_only=True)``, and checked
+    against the sums that it holds.
+
+    Args:
+        path: the file.
+        kind: what the state has to be of.
+
+    Raises:
+        FileNotFoundError: where there is none.
+        ValueError: for a damaged file, one of another program, version or kind.
+    """
+    content = _read(Path(path))
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise _refused(path, kind, "a file that another program wrote")
+    if content.get("version") != VERSION:
+        raise _refused(path, kind, f"one of format {content.get('version')!r}, not {VERSION}")
+    if content.get("kind") != kind or not isinstance(content.get("state"), dict):
+        raise _refused(path, kind, f"one of a {content.get('kind')}")
+    return content["state"]
+
+
+def _read(path: Path) -> Any:
+    damage = "a damaged or foreign file"
+    with path.open("rb") as file:
+        if not zipfile.is_zipfile(file):
+            raise _refused(path, "state", damage)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+        if broken is None:
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except (zipfile.BadZipFile, pickle.UnpicklingError, RuntimeError, EOFError, OSError) as error:
+        raise _refused(path, "state", damage) from error
+    raise _refused(path, "state", damage)
+
+
+def _refused(path: str | os.PathLike[str], kind: str, got: str) -> ValueError:
+    expected = f"a file with the {kind} that this library saved"
+    return ValueError(complain("path", expected, f"{path}, {got}", "Name another file."))

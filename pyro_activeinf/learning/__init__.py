@@ -1,0 +1,21 @@
+"""Learning: parameters of models and guides, by descent on their free energy."""
+
+from . import annealing
+from .annealing import LearningRate, RobbinsMonro
+from .compilation import FallbackWarning, inductor
+from .compiled import compiled
+from .fit import fit
+from .run import TrainingRun
+from .stopping import Plateau
+
+__all__ = [
+    "FallbackWarning",
+    "LearningRate",
+    "Plateau",
+    "RobbinsMonro",
+    "TrainingRun",
+    "annealing",
+    "compiled",
+    "fit",
+    "inductor",
+]

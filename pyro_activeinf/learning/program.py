@@ -1,0 +1,182 @@
+"""What is learned: a model, a guide, their free energy and the parameters of both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.infer import ELBO
+from torch import Tensor, nn
+
+from .._checks import complain
+from ..free_energy import VariationalFreeEnergy
+from . import random_state
+from .batches import Arguments, Batches
+
+
+class Program:
+    """A model and a guide under a free energy.
+
+    Modules keep their own parameters. Plain functions have theirs in Pyro's parameter store.
+
+    Args:
+        model, guide: any pair of Pyro programs.
+        loss: any of Pyro's ELBOs.
+        batches: whose scale the free energy has.
+
+    Attributes:
+        leaves: every parameter by name, unconstrained, once :meth:`first` has found them.
+    """
+
+    def __init__(self, model: Any, guide: Any, loss: Any, batches: Batches) -> None:
+        for name, program in (("model", model), ("guide", guide)):
+            if not callable(program):
+                raise TypeError(complain(name, "a Pyro program", repr(program)))
+        if not isinstance(loss, ELBO):
+            raise TypeError(complain("loss", "a pyro.infer.ELBO", repr(loss)))
+        self.model, self.guide, self.batches = model, guide, batches
+        self.loss: Any = loss
+        self.leaves: dict[str, Tensor] = {}
+
+    @contextmanager
+    def local(self) -> Iterator[None]:
+        """Parameters of modules stay in them, not in Pyro's global store."""
+        for _, module in self._modules():
+            _give_local_state(module)
+        with pyro.settings.context(module_local_params=True):
+            yield
+
+    def first(self, args: Arguments) -> Any:
+        """The loss, and with it the gradients and the names of all parameters.
+
+        The first call makes those that do not exist yet, as :class:`~pyro.infer.SVI` does.
+        """
+        # A guide that reads its model at the first call may meet param statements of a function,
+        # which Pyro objects to inside a module when it validates.
+        with pyro.settings.context(validate_poutine=False), poutine.trace(param_only=True) as seen:
+            loss = self(args)
+        self.leaves = self._own() | self._stored(seen.trace.nodes.values())
+        return loss
+
+    def __call__(self, args: Arguments) -> Any:
+        """The loss, and with it the gradients."""
+        with self.batches.scaled():
+            loss = self.loss.loss_and_grads(self.model, self.guide, *args)
+        return loss[0] if isinstance(loss, tuple) else loss
+
+    @property
+    def trained(self) -> dict[str, Tensor]:
+        """The parameters that are not frozen."""
+        return {name: leaf for name, leaf in self.leaves.items() if leaf.requires_grad}
+
+    @property
+    def tensors(self) -> dict[str, Tensor]:
+        """Parameters and buffers by name: all that a file has to hold."""
+        return self.leaves | self._buffers()
+
+    @property
+    def counter(self) -> Any:
+        """Gradient evaluations so far, where the free energy counts them for its schedules."""
+        return self.loss.step if isinstance(self.loss, VariationalFreeEnergy) else None
+
+    @counter.setter
+    def counter(self, step: Any) -> None:
+        if isinstance(self.loss, VariationalFreeEnergy):
+            self.loss.step = step
+
+    @contextmanager
+    def unchanged(self) -> Iterator[None]:
+        """Afterwards generators, gradients, buffers and the counter are as they were."""
+        counter, buffers = self.counter, [(b, b.clone()) for b in self._buffers().values()]
+        grads = [(leaf, leaf.grad) for leaf in self.leaves.values()]
+        self.clear()
+        with random_state.kept():
+            try:
+                yield
+            finally:
+                self.counter = counter
+                for buffer, before in buffers:
+                    buffer.copy_(before)
+                self.clear()
+                for leaf, grad in grads:
+                    leaf.grad = grad
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        for leaf in self.leaves.values():
+            leaf.grad = None
+
+    def require_same(self, saved: Mapping[str, Tensor]) -> None:
+        """Raise ``ValueError`` unless tensors have the names, shapes and dtypes of these."""
+        own, other = _described(self.tensors), _described(saved)
+        different = sorted(k for k in own.keys() | other.keys() if own.get(k) != other.get(k))
+        if different:
+            name = different[0]
+            raise ValueError(
+                complain(
+                    "checkpoint",
+                    f"parameters of this model and guide, as {name}: {own.get(name, 'absent')}",
+                    f"{other.get(name, 'absent')}, and {len(different) - 1} others that differ",
+                    "Name another file, or learn from the start with resume=False.",
+                )
+            )
+
+    def load(self, saved: Mapping[str, Tensor]) -> None:
+        """Take over values, in place."""
+        with torch.no_grad():
+            for name, tensor in self.tensors.items():
+                tensor.copy_(saved[name])
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        for name, part in (("model", self.model), ("guide", self.guide)):
+            if isinstance(part, nn.Module):
+                yield name, part
+
+    def _buffers(self) -> dict[str, Tensor]:
+        return {
+            f"{part}.{name}": value
+            for part, module in self._modules()
+            for name, value in module.named_buffers()
+        }
+
+    def _own(self) -> dict[str, Tensor]:
+        found: dict[int, tuple[str, Tensor]] = {}
+        for part, module in self._modules():
+            for name, leaf in module.named_parameters():
+                found.setdefault(id(leaf), (f"{part}.{name}", leaf))
+        return dict(found.values())
+
+    def _stored(self, sites: Iterable[Any]) -> dict[str, Tensor]:
+        own = {id(leaf) for leaf in self._own().values()}
+        names = [site["name"] for site in sites if id(_leaf(site["value"])) not in own]
+        store = dict(pyro.get_param_store().named_parameters())
+        if inside := [name for name in names if name not in store]:
+            raise ValueError(
+                complain(
+                    "model, guide",
+                    "modules whose parameters are attributes",
+                    f"pyro.param statements {inside} inside of a module",
+                    "Make each a pyro.nn.PyroParam of the module.",
+                )
+            )
+        return {f"store.{name}": store[name] for name in names}
+
+
+def _leaf(value: Tensor) -> Tensor:
+    return value.unconstrained() if hasattr(value, "unconstrained") else value
+
+
+def _described(tensors: Mapping[str, Tensor]) -> dict[str, str]:
+    return {k: f"{str(t.dtype).split('.')[-1]}{[*t.shape]}" for k, t in tensors.items()}
+
+
+def _give_local_state(module: nn.Module) -> None:
+    """What a module that was made under Pyro's default setting lacks for the other one."""
+    for part in module.modules():
+        context = getattr(part, "_pyro_context", None)
+        if context is not None and not hasattr(context, "param_state"):
+            context.param_state = {"params": {}, "constraints": {}}

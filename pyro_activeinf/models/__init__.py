@@ -4,6 +4,9 @@ from .arrays import Arrays, to_arrays
 from .base import GenerativeModel
 from .grid_world import GridWorld
 from .gym import GymnasiumModel, from_gymnasium
+from .linear_gaussian import LinearGaussian
+from .neural import Neural
+from .neural_heads import Bayesian, Certain, Ensemble, Uncertainty
 from .pomdp import POMDP
 from .preferences import LogPreferences
 from .rock_sample import RockSample
@@ -14,13 +17,19 @@ from .unroll import future, unroll
 __all__ = [
     "POMDP",
     "Arrays",
+    "Bayesian",
+    "Certain",
+    "Ensemble",
     "GenerativeModel",
     "GridWorld",
     "GymnasiumModel",
+    "LinearGaussian",
     "LogPreferences",
+    "Neural",
     "RockSample",
     "TMaze",
     "Tiger",
+    "Uncertainty",
     "from_gymnasium",
     "future",
     "to_arrays",

@@ -8,6 +8,7 @@ from . import (
     filters,
     flows,
     free_energy,
+    guides,
     learning,
     models,
     ops,
@@ -18,6 +19,7 @@ from . import (
 from .agents import Agent
 from .export import to_arviz
 from .free_energy import VariationalFreeEnergy
+from .guides import RecognitionGuide
 from .models import GenerativeModel
 from .records import Belief, ExpectedFreeEnergyTerms, FreeEnergyTerms, PolicyPosterior, Trajectory
 from .rollout import rollout
@@ -31,6 +33,7 @@ __all__ = [
     "FreeEnergyTerms",
     "GenerativeModel",
     "PolicyPosterior",
+    "RecognitionGuide",
     "Trajectory",
     "VariationalFreeEnergy",
     "agents",
@@ -40,6 +43,7 @@ __all__ = [
     "filters",
     "flows",
     "free_energy",
+    "guides",
     "learning",
     "models",
     "ops",

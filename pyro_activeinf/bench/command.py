@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from .._checks import complain
-from . import registry
+from . import record, registry
 from .experiment import Effort
 from .run import run
 from .side import pymdp
@@ -43,36 +44,57 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
         type=Path,
         default=Path("docs/results"),
         metavar="DIR",
-        help="folder (default: docs/results)",
+        help="folder (default: docs/results); what its bench.json has stays, unless measured again",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="tiny sizes: to see that it works, not to measure"
+        "--resume",
+        action="store_true",
+        help="leave out what is in bench.json already: to go on after a run that was stopped",
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="tiny sizes, in a folder `quick`: to see that it works"
     )
     return parser
 
 
 def execute(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str:
     """Do what the options ask for; returns the text to show. Wrong options end the program."""
-    rows, curves = registry.matching(options.only)
-    if not rows and not curves:
+    folder = options.output / "quick" if options.quick else options.output
+    if not any(registry.matching(options.only)):
         known = "part of one of: " + "; ".join(registry.names())
         parser.error(complain("--only", known, options.only))
+    rows, curves, outcomes = registry.matching(options.only, _measured(parser, options, folder))
     python = options.peer_python
     if python is not None and not python.is_file():
         parser.error(complain("--peer-python", "a Python interpreter", f"{python}, not a file"))
     peer = None if python is None else partial(pymdp, python)
     effort = QUICK if options.quick else Effort()
     if options.repeats is not None:
-        effort = Effort(options.repeats, effort.seconds, effort.calls)
+        effort = replace(effort, turns=options.repeats)
     if options.quick:
         rows = [experiment.shrunk() for experiment in rows]
         curves = [experiment.shrunk() for experiment in curves]
+        outcomes = [experiment.shrunk() for experiment in outcomes]
     try:
-        results = run(rows, curves, options.output, peer, effort)
+        results = run(rows, curves, folder, peer, effort, outcomes=outcomes)
     except OSError as error:
-        got = f"{options.output} ({error.strerror or error})"
+        got = f"{folder} ({error.strerror or error})"
         parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
-    return f"{results.table()}\nbench.json is in {options.output}.".lstrip()
+    except ValueError as error:
+        parser.error(str(error))
+    return f"{results.table()}\n{record.NAME} is in {folder}.".lstrip()
+
+
+def _measured(
+    parser: argparse.ArgumentParser, options: argparse.Namespace, folder: Path
+) -> set[str]:
+    """What an earlier run has measured, where that is to be left out."""
+    if not options.resume:
+        return set()
+    try:
+        return record.names(record.read(folder))
+    except ValueError as error:
+        parser.error(str(error))
 
 
 def _positive(text: str) -> int:

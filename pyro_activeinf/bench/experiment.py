@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,8 @@ class Effort:
     """How long to measure."""
 
     turns: int = 7  # of each side
+    few: int = 3  # turns of tasks that take long
+    long: float = 5.0  # seconds of a turn of all tasks from which on they do
     seconds: float = 0.25  # of a turn, which has at least one call
     calls: int = 1000  # at most, in a turn
 
@@ -82,12 +85,18 @@ class Lab:
     def in_turns(self, tasks: Sequence[Prepared]) -> list[tuple[float, ...]]:
         """Seconds of all calls of each task, done in turns: one after the other, again and again.
 
-        Whatever slows the machine down for a while then slows all of them down.
+        Whatever slows the machine down for a while then slows all of them down. Where the first
+        turn takes long, there are fewer of them.
         """
         found: list[list[float]] = [[] for _ in tasks]
-        for _ in range(self.effort.turns):
+        turns = self.effort.turns
+        for turn in itertools.count(1):
             for task, durations in zip(tasks, found, strict=True):
                 durations.extend(task.run(self.effort.calls, self.effort.seconds))
+            if turn == 1 and sum(map(sum, found)) > self.effort.long:
+                turns = min(turns, self.effort.few)
+            if turn >= turns:
+                break
         return [tuple(durations) for durations in found]
 
 

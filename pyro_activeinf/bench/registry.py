@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from .bars import AtMost, Ratio
 from .experiment import Experiment
 from .memory import MemoryGrowth, PeakMemory
+from .outcomes import Episodes, Known, MeanAtLeast, Outcome, TigerValues
 from .problem import Problem, some_policies
 from .results import Curve, Row
 from .scaling import Scaling
@@ -72,6 +74,19 @@ def _updating_fixed(world: World, batch: int) -> Timing:
 
 
 @cache
+def outcomes() -> tuple[Experiment[Outcome], ...]:
+    """What agents earn in worlds, and what plans are worth, beside what is known of it."""
+    early = (-1.0, -2.0, 2.72, 2.42125, 3.60915, 5.61882, 6.24635, 7.09662)
+    return (
+        TigerValues("Tiger, horizon 200", ((200, 19.3713684),), 0.95, 1e-3, 2.0),
+        TigerValues("Tiger, horizons 1 to 8", tuple(enumerate(early, 1)), 1.0, 1e-5, 2.0),
+        Episodes("FrozenLake 4x4, 100 steps", "FrozenLake 4x4", 1000, Known(0.744190)),
+        Episodes("FrozenLake 8x8, 200 steps", "FrozenLake 8x8", 1000, Known(0.913220)),
+        Episodes("RockSample(4,4), discount .95", "RockSample(4,4)", 2000, MeanAtLeast(17.5)),
+    )
+
+
+@cache
 def curves() -> tuple[Experiment[Curve], ...]:
     """The measurements of the figure, one for each of its columns."""
     world = grid()
@@ -108,21 +123,32 @@ def curves() -> tuple[Experiment[Curve], ...]:
     )
 
 
-def matching(pattern: str) -> tuple[list[Experiment[Row]], list[Experiment[Curve]]]:
-    """The experiments whose names contain a text, upper and lower case alike.
+def matching(
+    pattern: str, without: Collection[str] = ()
+) -> tuple[list[Experiment[Row]], list[Experiment[Curve]], list[Experiment[Outcome]]]:
+    """The rows, curves and outcomes whose names contain a text, upper and lower case alike.
+
+    Args:
+        pattern: the text.
+        without: names that are left out.
 
     Example:
         >>> [experiment.name for experiment in matching("step, h=2")[0]]
         ['T-maze step, H=2']
     """
     part = pattern.casefold()
+
+    def wanted(experiment: Experiment[Any]) -> bool:
+        return part in experiment.name.casefold() and experiment.name not in without
+
     return (
-        [experiment for experiment in rows() if part in experiment.name.casefold()],
-        [experiment for experiment in curves() if part in experiment.name.casefold()],
+        list(filter(wanted, rows())),
+        list(filter(wanted, curves())),
+        list(filter(wanted, outcomes())),
     )
 
 
 def names() -> Iterator[str]:
     """The name of every experiment."""
-    yield from (experiment.name for experiment in rows())
-    yield from (experiment.name for experiment in curves())
+    for experiments in (rows(), outcomes(), curves()):
+        yield from (experiment.name for experiment in experiments)

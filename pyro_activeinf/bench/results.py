@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..demo.results import aligned
 from .bars import Bar
+from .outcomes import HEAD as OUTCOME_HEAD
+from .outcomes import Outcome
 from .sample import Sample, readable_seconds
 
 AGREE = 1e-4  # two float32 computations of the same thing differ by less
@@ -107,6 +109,11 @@ class Cost:
         """Both samples as plain values."""
         return {"seconds": self.seconds.to_json(), "memory": self.memory.to_json()}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Cost:
+        """The cost of plain values."""
+        return cls(Sample.from_json(content["seconds"]), Sample.from_json(content["memory"]))
+
 
 @dataclass(frozen=True)
 class Point:
@@ -120,6 +127,12 @@ class Point:
         """Size and costs as plain values."""
         peer = None if self.peer is None else self.peer.to_json()
         return {"size": self.size, "ours": self.ours.to_json(), "peer": peer}
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Point:
+        """The point of plain values."""
+        peer = None if content["peer"] is None else Cost.from_json(content["peer"])
+        return cls(content["size"], Cost.from_json(content["ours"]), peer)
 
 
 @dataclass(frozen=True)
@@ -136,30 +149,50 @@ class Curve:
         points = [point.to_json() for point in self.points]
         return {"name": self.name, "axis": self.axis, "fixed": self.fixed, "points": points}
 
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Curve:
+        """The curve of plain values."""
+        points = tuple(Point.from_json(point) for point in content["points"])
+        return cls(content["name"], content["axis"], content["fixed"], points)
+
+
+Entry = Row | Outcome | Curve
+
 
 @dataclass(frozen=True)
 class Results:
-    """All rows and curves of a run."""
+    """All rows, outcomes and curves of a run."""
 
     facts: Mapping[str, Any]  # of the machine and the libraries
     rows: tuple[Row, ...]
     curves: tuple[Curve, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)  # name: why it could not be done
     absence: str = ""  # why there is no peer
+    outcomes: tuple[Outcome, ...] = ()
 
     def table(self) -> str:
         """The rows, and below them what could not be measured."""
         lines = [aligned([HEAD, *(row.cells() for row in self.rows)])] if self.rows else []
+        if self.outcomes:
+            cells = [outcome.cells() for outcome in self.outcomes]
+            lines.append(aligned([OUTCOME_HEAD, *cells]))
         lines += [f"{name}: {reason}" for name, reason in self.failures.items()]
         return "\n".join([*lines, *([self.absence] if self.absence else [])])
 
     def to_json(self) -> str:
-        """The same as JSON."""
+        """The same as JSON, where each entry has the facts under which it was measured."""
+        parts: dict[str, Sequence[Entry]] = {
+            "rows": self.rows,
+            "outcomes": self.outcomes,
+            "curves": self.curves,
+        }
         content = {
             "facts": dict(self.facts),
             "peer_absent": self.absence or None,
-            "rows": [row.to_json() for row in self.rows],
-            "curves": [curve.to_json() for curve in self.curves],
+            **{
+                part: [{**entry.to_json(), "facts": dict(self.facts)} for entry in entries]
+                for part, entries in parts.items()
+            },
             "failures": dict(self.failures),
         }
         return json.dumps(content, indent=1) + "\n"

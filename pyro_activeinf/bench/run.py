@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tqdm.auto import tqdm
 
 from ..demo.files import writable_folder, write
-from . import side
+from . import record, side
 from .experiment import Effort, Experiment, Lab, Start
 from .figure import scaling_figure
+from .outcomes import Outcome
 from .results import Curve, Results, Row
+from .returns_figure import returns_figure
 from .side import SideError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 Finding = TypeVar("Finding")
+
+
+@dataclass
+class _Found:
+    """What has been measured so far, in a run that may end at any time."""
+
+    rows: list[Row] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    failures: dict[str, str] = field(default_factory=dict)
+
+    def results(self, lab: Lab) -> Results:
+        facts = {"cores": os.cpu_count(), "threads": 1, "dtype": "float32", **lab.facts}
+        rows, outcomes, curves = tuple(self.rows), tuple(self.outcomes), tuple(self.curves)
+        return Results(facts, rows, curves, self.failures, lab.absence, outcomes)
 
 
 def run(
@@ -28,8 +49,12 @@ def run(
     effort: Effort | None = None,
     progress: bool = True,
     ours: Start = side.ours,
+    outcomes: Sequence[Experiment[Outcome]] = (),
 ) -> Results:
-    """Measure, and write ``bench.json`` and, of curves, ``scaling.png`` and ``scaling.pdf``.
+    """Measure, and write ``bench.json`` and the figures ``scaling.*`` (of curves), ``returns.*``.
+
+    The first is written anew after every experiment, so that a run that is stopped keeps what it
+    has measured. Entries of earlier runs stay, unless they are measured again.
 
     Args:
         rows: the measurements of the table; see :func:`~pyro_activeinf.bench.registry.rows`.
@@ -40,53 +65,70 @@ def run(
         effort: how long to measure.
         progress: show a progress bar.
         ours: how to start our own side.
+        outcomes: what agents earn in worlds.
 
     Returns:
-        What was measured; an experiment that a side could not do is among the failures.
+        What was measured now; an experiment that a side could not do is among the failures.
 
     Raises:
         OSError: the folder cannot be made or written to.
+        ValueError: it has a ``bench.json`` of something else.
     """
     writable_folder(output)
-    failures: dict[str, str] = {}
+    earlier, found = record.read(output), _Found()
     with (
         Lab(ours, peer, effort or Effort()) as lab,
-        tqdm(total=len(rows) + len(curves), disable=not progress, unit="experiment") as bar,
+        tqdm(
+            total=len(rows) + len(curves) + len(outcomes), disable=not progress, unit="experiment"
+        ) as bar,
     ):
-        found = [_done(experiment, lab, bar, failures) for experiment in rows]
-        grown = [_done(experiment, lab, bar, failures) for experiment in curves]
-        facts, absence = _facts(lab), lab.absence
-    results = Results(
-        facts, tuple(filter(None, found)), tuple(filter(None, grown)), failures, absence
-    )
-    _save(results, output)
-    return results
+
+        def measure(experiments: Sequence[Experiment[Finding]], into: list[Finding]) -> None:
+            for experiment in experiments:
+                into.extend(_done(experiment, lab, bar, found.failures))
+                _save(earlier, found.results(lab), output)
+
+        measure(rows, found.rows)
+        measure(outcomes, found.outcomes)
+        measure(curves, found.curves)
+        return found.results(lab)
 
 
 def _done(
     experiment: Experiment[Finding], lab: Lab, bar: Any, failures: dict[str, str]
-) -> Finding | None:
+) -> list[Finding]:
+    """What was found: one thing, or nothing where it failed."""
     bar.set_description(experiment.name)
     try:
-        return experiment.run(lab)
+        return [experiment.run(lab)]
     except SideError as error:
         failures[experiment.name] = str(error)
-        return None
+        return []
     finally:
         bar.update()
 
 
-def _facts(lab: Lab) -> Mapping[str, Any]:
-    return {"cores": os.cpu_count(), "threads": 1, "dtype": "float32", **lab.facts}
-
-
-def _save(results: Results, output: Path) -> None:
-    write(output / "bench.json", lambda path: path.write_text(results.to_json()))
+def _save(earlier: Mapping[str, Any], results: Results, output: Path) -> None:
+    """Write the record, and the figures that have something new to show."""
+    content = record.merged(earlier, results)
+    record.save(content, output)
     if results.curves:
-        peer = (results.facts["peer"] or {"name": "peer"})["name"]
-        figure = scaling_figure(results.curves, ("pyro_activeinf", peer))
-        for ending in ("png", "pdf"):
-            # without its date, so that equal figures are equal files
-            metadata = {"CreationDate": None} if ending == "pdf" else None
-            save = partial(figure.savefig, dpi=200, metadata=metadata)
-            write(output / f"scaling.{ending}", save)
+        curves = [Curve.from_json(entry) for entry in content["curves"]]
+        labels = ("pyro_activeinf", _peer_name(content["curves"]))
+        _draw(scaling_figure(curves, labels), output, "scaling")
+    played = [entry for entry in content["outcomes"] if len(entry["each"]) > 1]
+    if results.outcomes and played:
+        _draw(returns_figure(played), output, "returns")
+
+
+def _peer_name(entries: Sequence[Mapping[str, Any]]) -> str:
+    peers = [entry["facts"]["peer"] for entry in entries if entry["facts"]["peer"]]
+    return str(peers[0]["name"]) if peers else "peer"
+
+
+def _draw(figure: Figure, output: Path, stem: str) -> None:
+    for ending in ("png", "pdf"):
+        # without its date, so that equal figures are equal files
+        metadata = {"CreationDate": None} if ending == "pdf" else None
+        save = partial(figure.savefig, dpi=200, metadata=metadata)
+        write(output / f"{stem}.{ending}", save)

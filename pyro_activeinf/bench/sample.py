@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import median, quantiles
@@ -30,6 +31,8 @@ READABLE = {"seconds": readable_seconds, "bytes": readable_bytes}
 class Sample:
     """Measurements of one quantity, in ``seconds`` or ``bytes``.
 
+    One that was read from a file has its quartiles for values, and ``count`` says of how many.
+
     Example:
         >>> sample = Sample("seconds", (0.3, 0.1, 0.2))
         >>> sample.median, str(sample)
@@ -38,6 +41,7 @@ class Sample:
 
     unit: str
     values: tuple[float, ...]
+    count: int | None = None
 
     @cached_property
     def median(self) -> float:
@@ -56,5 +60,18 @@ class Sample:
             "unit": self.unit,
             "median": self.median,
             "quartiles": [low, high],
-            "measurements": len(self.values),
+            "measurements": len(self.values) if self.count is None else self.count,
         }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Sample:
+        """The sample of plain values: it has the same median and quartiles.
+
+        Example:
+            >>> few = Sample("seconds", (0.3, 0.1, 0.2, 0.4)).to_json()
+            >>> Sample.from_json(few).to_json() == few
+            True
+        """
+        low, high = content["quartiles"]
+        values = (low, content["median"], high)
+        return cls(content["unit"], values, content["measurements"])

@@ -6,6 +6,8 @@ A request is ``{"do": verb, ...}``; the answer ``{"ok": value}`` or ``{"error": 
 - ``prepare`` (key, problem): set a problem up and do it twice; seconds of both calls;
 - ``run`` (key, calls, seconds): do it again, up to so many times and for so long; seconds of each;
 - ``outputs`` (key, given): the numbers to be compared; ``given`` are those of the other side;
+- ``play`` (name, episodes, seed), ``tiger`` (horizons, discount): of ours alone, what agents earn
+  and plans are worth; see :mod:`~pyro_activeinf.bench.games`;
 - ``settle``: free what can be freed, and count the peak from now on, where the system can;
 - ``peak``: the most memory that the process has held, in bytes;
 - ``clear``: forget all problems.

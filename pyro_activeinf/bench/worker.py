@@ -17,6 +17,7 @@ from typing import IO, Any
 
 import torch
 
+from . import games
 from .task import Task
 from .tasks import TASKS
 
@@ -64,6 +65,14 @@ class Worker:
         """The numbers of the last call."""
         return self.tasks[key].outputs(self.results[key], given)
 
+    def play(self, name: str, episodes: int, seed: int) -> dict[str, Any]:
+        """Returns of episodes in a world."""
+        return games.play(name, episodes, seed)
+
+    def tiger(self, horizons: list[int], discount: float) -> dict[str, Any]:
+        """Values of the tiger's problem."""
+        return games.tiger_values(horizons, discount)
+
     def settle(self) -> int:
         """Free what can be freed, and count the peak from now on, where the system can do that."""
         gc.collect()
@@ -82,6 +91,7 @@ class Worker:
 
 
 VERBS = ("hello", "prepare", "run", "outputs", "settle", "peak", "clear")
+ALONE = ("play", "tiger")  # nothing that a peer is asked
 
 
 def answer(worker: Worker, line: str) -> str:
@@ -95,8 +105,9 @@ def answer(worker: Worker, line: str) -> str:
     """
     request = json.loads(line)
     verb = request.pop("do")
-    if verb not in VERBS:
-        return json.dumps({"error": f"`do`: expected one of {', '.join(VERBS)}, got {verb}."})
+    if verb not in VERBS + ALONE:
+        known = ", ".join(VERBS + ALONE)
+        return json.dumps({"error": f"`do`: expected one of {known}, got {verb}."})
     try:
         return json.dumps({"ok": getattr(worker, verb)(**request)})
     except (TypeError, ValueError, RuntimeError, MemoryError, ImportError) as error:

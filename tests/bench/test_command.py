@@ -4,6 +4,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,8 +30,8 @@ def test_a_quick_run_without_a_peer(tmp_path: Path, capsys: pytest.CaptureFixtur
         "belief update, batch 64, peer's model compiled in",
     ]
     assert shown[3].startswith("The peer is absent (none was named)")
-    assert shown[4] == f"bench.json is in {tmp_path}."
-    content = json.loads((tmp_path / "bench.json").read_text())
+    assert shown[4] == f"bench.json is in {tmp_path / 'quick'}."
+    content = json.loads((tmp_path / "quick" / "bench.json").read_text())
     assert content["rows"][0]["ours"]["measurements"] == command.QUICK.turns
     assert content["rows"][0]["peer"] is None
     assert "belief update" in capsys.readouterr().err  # progress
@@ -41,8 +42,16 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """What the experiments are run with; none is."""
     found: dict[str, object] = {}
 
-    def note(rows: object, curves: object, output: object, peer: object, effort: object) -> Results:
+    def note(  # the arguments as the command hands them over
+        rows: object,
+        curves: object,
+        output: object,
+        peer: object,
+        effort: object,
+        outcomes: object,
+    ) -> Results:
         found.update(rows=rows, curves=curves, output=output, peer=peer, effort=effort)
+        found.update(outcomes=outcomes)
         return Results({}, ())
 
     monkeypatch.setattr(command, "run", note)
@@ -76,6 +85,27 @@ def test_a_peer_is_started_by_its_interpreter(asked: dict[str, object], tmp_path
     text("--peer-python", str(python))
     assert isinstance(asked["peer"], Callable)  # type: ignore[arg-type]
     assert asked["peer"]().command[0] == str(python)  # type: ignore[operator]
+
+
+def test_a_run_that_was_stopped_is_resumed(asked: dict[str, Any], tmp_path: Path) -> None:
+    done = {"rows": [{"name": "belief update, batch 1"}], "curves": []}
+    (tmp_path / "bench.json").write_text(json.dumps(done))
+    options = ["--only", "belief update, batch 1", "--output", str(tmp_path)]
+    text(*options)
+    again = [experiment.name for experiment in asked["rows"]]
+    text(*options, "--resume")
+    assert [experiment.name for experiment in asked["rows"]] == again[1:]
+    assert again[0] == "belief update, batch 1"
+
+
+def test_a_record_of_something_else_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "bench.json").write_text("[]")
+    for option in ([], ["--resume"]):
+        with pytest.raises(SystemExit, match="2"):
+            text("--only", "batch 64", "--output", str(tmp_path), *option)
+        assert "`output`: expected a folder whose bench.json" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,12 @@ def test_measurements_alternate() -> None:
     assert [len(values) for values in durations] == [3, 3]
 
 
+def test_tasks_that_take_long_have_fewer_turns() -> None:
+    with Lab(Local, None, Effort(turns=5, seconds=0.0, few=2, long=0.0)) as alone:
+        durations = alone.in_turns([alone.ours.prepare("a", PROBLEM)])
+    assert len(durations[0]) == 2
+
+
 def test_fresh_sides_are_new_and_closed_afterwards() -> None:
     with twin() as both, both.fresh() as (ours, peer):
         assert ours is not both.ours

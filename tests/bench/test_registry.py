@@ -2,8 +2,10 @@
 
 import pytest
 
+from pyro_activeinf.bench.games import GAMES
+from pyro_activeinf.bench.outcomes import Episodes
 from pyro_activeinf.bench.peer_pymdp import TASKS as PEER_TASKS
-from pyro_activeinf.bench.registry import curves, matching, names, rows
+from pyro_activeinf.bench.registry import curves, matching, names, outcomes, rows
 from pyro_activeinf.bench.tasks import TASKS
 from pyro_activeinf.bench.timing import Timing
 
@@ -29,7 +31,8 @@ def test_bars() -> None:
 
 
 def test_names_are_unique() -> None:
-    assert len(set(names())) == len(list(names())) == len(rows()) + len(curves())
+    count = len(rows()) + len(outcomes()) + len(curves())
+    assert len(set(names())) == len(list(names())) == count
 
 
 def test_both_sides_know_their_tasks() -> None:
@@ -47,9 +50,27 @@ def test_every_experiment_can_be_tried_out(experiment: object) -> None:
 
 
 def test_matching() -> None:
-    found, grown = matching("POLICY scoring")
+    found, grown, played = matching("POLICY scoring")
     assert len(found) == 4
-    assert grown == []
+    assert grown == played == []
     assert [curve.name for curve in matching("with batch")[1]] == ["scaling with batch"]
-    assert matching("no such thing") == ([], [])
-    assert [len(part) for part in matching("")] == [len(rows()), len(curves())]
+    assert [world.name for world in matching("8x8")[2]] == ["FrozenLake 8x8, 200 steps"]
+    assert matching("no such thing") == ([], [], [])
+    assert [len(part) for part in matching("")] == [len(rows()), len(curves()), len(outcomes())]
+
+
+def test_what_is_known_may_be_left_out() -> None:
+    found, *_ = matching("belief update", without={"belief update, batch 64"})
+    assert len(found) == len(matching("belief update")[0]) - 1
+
+
+def test_what_agents_have_to_earn() -> None:
+    bars = {world.name: str(getattr(world, "goal", world)) for world in outcomes()}
+    assert bars == {
+        "Tiger, horizon 200": "19.37137 to 0.001, < 2 s",
+        "Tiger, horizons 1 to 8": "7.09662 (and 7 more) to 1e-05, < 2 s",
+        "FrozenLake 4x4, 100 steps": "0.744190",
+        "FrozenLake 8x8, 200 steps": "0.913220",
+        "RockSample(4,4), discount .95": ">= 17.5",
+    }
+    assert {world.game for world in outcomes() if isinstance(world, Episodes)} == GAMES.keys()

@@ -3,6 +3,7 @@
 import json
 
 from pyro_activeinf.bench.bars import AtMost, Ratio
+from pyro_activeinf.bench.outcomes import Outcome
 from pyro_activeinf.bench.results import HEAD, Cost, Curve, Point, Results, Row
 from pyro_activeinf.bench.sample import Sample
 
@@ -61,3 +62,20 @@ def test_json() -> None:
     assert content["rows"][0]["ours"]["median"] == 0.001
     sizes = [(point["size"], point["peer"] is None) for point in content["curves"][0]["points"]]
     assert sizes == [(9, True), (16, False)]
+
+
+def test_a_curve_that_was_kept() -> None:
+    cost = Cost(FAST, LITTLE)
+    points = (Point(9, cost, None), Point(16, cost, cost))
+    kept = Curve("a curve", "states", "all else", points).to_json()
+    assert Curve.from_json(kept).to_json() == kept
+
+
+def test_outcomes_have_a_table_of_their_own() -> None:
+    outcome = Outcome("ice", (0.0, 1.0), 2.0)
+    lines = Results({"cores": 2}, (Row("a", FAST),), outcomes=(outcome,)).table().split("\n")
+    assert lines[0].startswith("measurement")
+    assert lines[2].startswith("world")
+    assert lines[3].split()[0] == "ice"
+    content = json.loads(Results({"cores": 2}, (), outcomes=(outcome,)).to_json())
+    assert content["outcomes"][0]["facts"] == {"cores": 2}

@@ -28,3 +28,10 @@ def test_a_single_measurement() -> None:
     sample = Sample("bytes", (2048.0,))
     assert str(sample) == "2.0 KiB"
     assert sample.to_json()["quartiles"] == [2048.0, 2048.0]
+
+
+def test_a_sample_that_was_kept() -> None:
+    for values in ((4.0, 1.0, 3.0, 2.0, 100.0), (2.0,)):
+        kept = Sample("seconds", values).to_json()
+        assert Sample.from_json(kept).to_json() == kept
+        assert Sample.from_json(kept).median == Sample("seconds", values).median

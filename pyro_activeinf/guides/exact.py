@@ -64,19 +64,21 @@ class Exact(Guide):
         self, observations: Mapping[str, Any] | None = None, actions: Any = None
     ) -> Smoothing:
         """The posteriors that the guide samples from; their ``free_energy`` is -log evidence."""
-        return self._smooth(self.series(observations, actions), observations, actions)
+        return self._smooth(self.series(observations, actions), observations)
 
     def forward(
         self, observations: Mapping[str, Any] | None = None, actions: Any = None
     ) -> list[dict[str, Tensor]]:
         """Sample the states of an episode; returns the values of their sites over time."""
         series = self.series(observations, actions)
-        smoothing = self._smooth(series, observations, actions)
+        smoothing = self._smooth(series, observations)
         states = over_time(range(series.steps), series.batch, self._steps(series, smoothing))
         return [values for values, _ in states]
 
-    def _smooth(self, series: Series, observations: Any, actions: Any) -> Smoothing:
-        moves = None if self.model.actions is None else actions
+    def _smooth(self, series: Series, observations: Any) -> Smoothing:
+        moves = series.actions
+        if moves is None and self.model.actions is not None:  # a single step
+            moves = torch.zeros(0, *(self.model.actions.shape or ()), dtype=torch.long)
         return self._filter.smooth(observations or self._nothing(series), moves)
 
     def _nothing(self, series: Series) -> dict[str, Tensor]:

@@ -41,6 +41,32 @@ def test_variational_free_energy_is_complexity_minus_accuracy() -> None:
     assert terms.per_site == {}
 
 
+def test_sites_are_grouped_by_step_and_level() -> None:
+    one, two, four, eight = torch.tensor([1.0, 2.0, 4.0, 8.0]).unbind()
+    terms = FreeEnergyTerms(
+        one + two,
+        four + eight,
+        {"level1/o_0": four, "o_10": eight},
+        {"level1/s_10": one, "weights": two},
+    )
+    steps, levels = terms.per_step, terms.per_level
+    assert [*steps] == [0, 10, None]
+    assert [*levels] == [1, None]
+    assert {step: part.total.item() for step, part in steps.items()} == {0: -4, 10: -7, None: 2}
+    assert {level: part.total.item() for level, part in levels.items()} == {1: -3, None: -6}
+    assert steps[10] == FreeEnergyTerms(one, eight, {"o_10": eight}, {"level1/s_10": one})
+    assert terms.accuracy_per_site is terms.per_site
+
+
+def test_what_no_site_has_is_of_no_step() -> None:
+    """A filter tells the accuracy of its sites, and one complexity for them all."""
+    belief = torch.tensor([3.0, 5.0])
+    groups = FreeEnergyTerms(belief, belief / 2, {"growl_1": belief / 2}).per_step
+    assert groups[1].total.tolist() == [-1.5, -2.5]
+    assert groups[None].total.tolist() == [3.0, 5.0]
+    assert FreeEnergyTerms(belief, belief / 2).per_level[None].total.tolist() == [1.5, 2.5]
+
+
 def test_expected_free_energy_adds_up() -> None:
     terms = expected_terms(3, 2)
     assert terms.total.shape == (3, 2)

@@ -68,7 +68,7 @@ class Floors:
             return loss
         sites = [*self.scales]
         slopes = torch.autograd.grad(loss, [self.scales[s] for s in sites], create_graph=True)
-        lacks = [torch.relu(self.floors[s] - c) for s, c in zip(sites, slopes, strict=True)]
+        lacks = [torch.relu(self.floors[s].to(c) - c) for s, c in zip(sites, slopes, strict=True)]
         return loss + torch.stack(lacks).sum()
 
     def _admit(self, site: Site) -> None:

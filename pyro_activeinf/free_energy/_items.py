@@ -14,7 +14,8 @@ class KeptItems(TorchFunctionMode):
     """Within, ``tensor.item()`` is the tensor itself.
 
     Pyro's ELBOs give their value as a number, through ``.item()``. This way the value of any of
-    them can be differentiated by the scales of its sites.
+    them can be differentiated by the scales of its sites. (Scales themselves are compared as
+    numbers.)
     """
 
     def __init__(self) -> None:
@@ -28,9 +29,11 @@ class KeptItems(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Pass everything on but ``Tensor.item``."""
+        """Pass everything on but what makes a number of a tensor."""
         if self.listens and func is torch.Tensor.item:
             return args[0]
+        if self.listens and func is torch.Tensor.__float__:
+            args = (args[0].detach(),)
         return func(*args, **(kwargs or {}))
 
     @contextmanager

@@ -32,8 +32,11 @@ class Site:
 
     @property
     def is_latent(self) -> bool:
-        """Whether it belongs to the complexity; otherwise to the accuracy."""
-        return self.is_auxiliary or not self.message["is_observed"]
+        """Whether it belongs to the complexity; otherwise to the accuracy.
+
+        The first are what is drawn, and factors of the guide.
+        """
+        return not self.message["is_observed"] or (self.in_guide and self.is_auxiliary)
 
     @property
     def is_auxiliary(self) -> bool:

@@ -116,7 +116,7 @@ class VariationalFreeEnergy(ELBO):
     def loss(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> float:
         """F as a number, in nats."""
         if self.free_bits is not None:
-            return float(self._raised(model, guide, args, kwargs).item())
+            return self._raised(model, guide, args, kwargs).item()
         return self._evaluate(self.elbo.loss, model, guide, args, kwargs)
 
     def loss_and_grads(self, model: Program, guide: Program, *args: Any, **kwargs: Any) -> float:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from .._checks import complain, numbers
 from ..models import GenerativeModel
 from ..models.series import ObservationSite, Series, lay_out, observation_sites
-from ..models.unroll import over_time
+from ..models.unroll import over_time, show_parameters
 from .random_parameters import RandomParameters
 
 _NUMBERS = itertools.count()  # a name of its own for each guide, in Pyro's parameter store
@@ -58,6 +58,7 @@ class Guide(PyroModule, metaclass=_GuideMeta):  # type: ignore[metaclass]
 
     def recognize_parameters(self) -> None:
         """Sample the random parameters of the model, once for the whole episode."""
+        show_parameters(self)
         if self.random_parameters is not None:
             self.random_parameters()
 

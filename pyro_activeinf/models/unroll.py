@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -11,7 +12,7 @@ import pyro.distributions as dist
 import torch
 from pyro.nn import PyroModule
 from pyro.poutine.messenger import Messenger
-from torch import Tensor
+from torch import Tensor, nn
 
 from .. import ops
 from .._checks import complain
@@ -167,6 +168,7 @@ def unroll(
     enumeration, and time is a ``pyro.markov`` chain, so that ``TraceEnum_ELBO`` sums them out in
     time linear in the number of steps. Missing observations are in the trace as masked draws.
     """
+    show_parameters(model)
     draw_random_parameters(model)
     sites = {} if observations is None else observation_sites(model)
     series = lay_out(observations, actions, sites, model.actions)
@@ -224,6 +226,19 @@ def draw_random_parameters(model: Any) -> None:
     for module in modules:
         for name in getattr(module, "_pyro_samples", {}):
             getattr(module, name)
+
+
+def show_parameters(module: Any) -> None:
+    """Let ``pyro.infer.SVI`` find parameters under ``module_local_params``.
+
+    SVI asks a parameter for its ``unconstrained`` self, which Pyro gives to those of its store and
+    to ``PyroParam``, but not to plain ones that stay in their module.
+    """
+    if isinstance(module, nn.Module) and pyro.settings.get("module_local_params"):
+        for parameter in module.parameters():
+            known: Any = parameter
+            if not hasattr(known, "unconstrained"):
+                known.unconstrained = weakref.ref(parameter)
 
 
 def future(model: Any, belief: Belief, policy: Any) -> list[Any]:

@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-import pyro
 import torch
 from pyro import poutine
 from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from .._checks import complain, positive_int
+from .locality import local_parameters
 from .random_state import kept
 
 Arguments = tuple[Any, ...]
@@ -199,7 +199,7 @@ class _PlateSizes(Messenger):
 
 def _plate_sizes(model: Any, args: Arguments) -> dict[str, int]:
     sizes = _PlateSizes()
-    with kept(), torch.no_grad(), poutine.block(), sizes, pyro.validation_enabled(False):
+    with kept(), torch.no_grad(), local_parameters(model), poutine.block(), sizes:
         model(*args)
     return sizes.sizes
 

@@ -112,7 +112,7 @@ class Compiled(Gradients):
                 self._run = self._backed(args, backend)
         except UNTRACEABLE as error:
             self._run = None
-            return f"{type(error).__name__} while tracing, {_first_line(error)}"
+            return f"the programs cannot be traced, {_first_line(error)}"
         if self._agrees(args):
             return ""
         self._run = None
@@ -155,4 +155,5 @@ def _close(expected: Tensor, found: Tensor) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return next(iter(str(error).strip().splitlines()), "no message").rstrip(".")
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -124,7 +124,7 @@ class Loop:
             random_state.put(before)
             try:
                 terms = self._reader.decompose(program.model, program.guide, *args)
-            except ValueError:  # a free energy that is no sum over sites
+            except (ValueError, NotImplementedError):  # it is no sum over sites, or has no value
                 self._reader = None
                 return
         self.record.read_off(float(terms.complexity), float(terms.accuracy))

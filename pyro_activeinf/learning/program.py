@@ -16,6 +16,7 @@ from .._checks import complain
 from ..free_energy import VariationalFreeEnergy
 from . import random_state
 from .batches import Arguments, Batches
+from .locality import forget_stray_parameters, local_parameters
 
 
 class Program:
@@ -45,9 +46,7 @@ class Program:
     @contextmanager
     def local(self) -> Iterator[None]:
         """Parameters of modules stay in them, not in Pyro's global store."""
-        for _, module in self._modules():
-            _give_local_state(module)
-        with pyro.settings.context(module_local_params=True):
+        with local_parameters(self.model, self.guide):
             yield
 
     def first(self, args: Arguments) -> Any:
@@ -55,11 +54,12 @@ class Program:
 
         The first call makes those that do not exist yet, as :class:`~pyro.infer.SVI` does.
         """
-        # A guide that reads its model at the first call may meet param statements of a function,
-        # which Pyro objects to inside a module when it validates.
+        # A guide that looks at its model at the first call may meet param statements of a function,
+        # which Pyro, when it validates, takes for those of the guide.
         with pyro.settings.context(validate_poutine=False), poutine.trace(param_only=True) as seen:
             loss = self(args)
         self.leaves = self._own() | self._stored(seen.trace.nodes.values())
+        forget_stray_parameters(self.model, self.guide)
         return loss
 
     def __call__(self, args: Arguments) -> Any:
@@ -172,11 +172,3 @@ def _leaf(value: Tensor) -> Tensor:
 
 def _described(tensors: Mapping[str, Tensor]) -> dict[str, str]:
     return {k: f"{str(t.dtype).split('.')[-1]}{[*t.shape]}" for k, t in tensors.items()}
-
-
-def _give_local_state(module: nn.Module) -> None:
-    """What a module that was made under Pyro's default setting lacks for the other one."""
-    for part in module.modules():
-        context = getattr(part, "_pyro_context", None)
-        if context is not None and not hasattr(context, "param_state"):
-            context.param_state = {"params": {}, "constraints": {}}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -37,11 +38,18 @@ class Decisions(TorchFunctionMode):
         """Answer questions; pass everything else on."""
         if func is Tensor.item:
             return args[0].detach()
+        if func is Tensor.register_hook:
+            return func(args[0], partial(self._within, args[1]))
         if func in QUESTIONS:
             return self._answer(func, args[0])
         if func in READINGS:
             raise Untraceable(f"it takes numbers out of a tensor with {func.__name__}")
         return func(*args, **(kwargs or {}))
+
+    def _within(self, hook: Callable[[Tensor], Any], grad: Tensor) -> Any:
+        """Run a hook of the backward pass, which torch calls outside of all modes."""
+        with self:
+            return hook(grad)
 
     def _answer(self, question: Any, tensor: Tensor) -> Any:
         from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing

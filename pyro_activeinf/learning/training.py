@@ -75,12 +75,12 @@ class Training:
 
     def _sound(self, loss: Any, norm: Tensor) -> tuple[float, float]:
         numbers = float(loss), float(norm)
-        if not all(map(math.isfinite, numbers)):
+        if math.isnan(numbers[0]) or not math.isfinite(numbers[1]):
             self.program.clear()
             raise ValueError(
                 complain(
                     "loss",
-                    "a finite free energy with finite gradients",
+                    "a number, with finite gradients",
                     f"{numbers[0]}, with a gradient of norm {numbers[1]}",
                     "The parameters are as before this step. Try clip_norm=, or smaller steps.",
                 )

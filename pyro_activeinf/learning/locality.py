@@ -1,0 +1,39 @@
+"""Parameters of modules stay in the modules."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pyro
+from torch import nn
+
+
+@contextmanager
+def local_parameters(*programs: Any) -> Iterator[None]:
+    """Within, Pyro keeps parameters of modules in them, not in its global store.
+
+    That is Pyro's setting ``module_local_params``, also for modules that were made without it.
+    """
+    for context in _contexts(programs):
+        context.param_state = getattr(context, "param_state", None) or _nothing()
+    with pyro.settings.context(module_local_params=True):
+        yield
+
+
+def forget_stray_parameters(*programs: Any) -> None:
+    """Forget param statements of functions that modules have run."""
+    for context in _contexts(programs):
+        context.param_state = _nothing()
+
+
+def _contexts(programs: tuple[Any, ...]) -> list[Any]:
+    """Where Pyro notes the param statements within modules."""
+    parts = [part for p in programs if isinstance(p, nn.Module) for part in p.modules()]
+    found = (getattr(part, "_pyro_context", None) for part in parts)
+    return [context for context in found if context is not None]
+
+
+def _nothing() -> dict[str, Any]:
+    return {"params": {}, "constraints": {}}

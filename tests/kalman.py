@@ -73,8 +73,16 @@ def _backward(
     return Posterior(np.array(means), np.array(covs), log_evidence)
 
 
-def by_joint(system: System, observations: Array, actions: Array | None = None) -> Posterior:
-    """The same from one big Gaussian over all states and observations, with nothing recursive."""
+class Joint(NamedTuple):
+    """The posterior of all states together."""
+
+    mean: Array  # (time * n)
+    cov: Array  # (time * n, time * n)
+    log_evidence: float
+
+
+def joint_posterior(system: System, observations: Array, actions: Array | None = None) -> Joint:
+    """From one big Gaussian over all states and observations, with nothing recursive."""
     steps, n = len(observations), len(system.mean)
     move = np.zeros((steps * n, steps * n))  # s = move s + shift + noise
     shift, noise = np.zeros(steps * n), np.zeros((steps * n, steps * n))
@@ -92,10 +100,8 @@ def by_joint(system: System, observations: Array, actions: Array | None = None) 
     spread = show @ cov @ show.T + np.kron(np.eye(int(there.sum())), system.R)
     seen, expected = observations[there].ravel(), show @ mean + np.tile(system.offset, there.sum())
     gain = cov @ show.T @ np.linalg.inv(spread)
-    mean, after = mean + gain @ (seen - expected), cov - gain @ show @ cov
-    blocks = [after[t * n : (t + 1) * n, t * n : (t + 1) * n] for t in range(steps)]
     evidence = _log_normal(seen, expected, spread) if there.any() else 0.0
-    return Posterior(mean.reshape(steps, n), np.array(blocks), evidence)
+    return Joint(mean + gain @ (seen - expected), cov - gain @ show @ cov, evidence)
 
 
 def random_system(seed: int, n: int = 2, m: int = 2, k: int | None = 1) -> System:

@@ -15,8 +15,7 @@ from ..models import GenerativeModel
 from ..models.series import Series
 from ..models.unroll import over_time
 from .base import Guide
-from .random_parameters import random_names
-from .sites import Quantity, latent, quantity, quiet
+from .sites import Quantity, latent, quantity, quiet, random_names
 
 START_SCALE = 0.1
 

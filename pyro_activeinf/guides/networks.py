@@ -13,7 +13,7 @@ from torch.distributions import constraints
 
 from .._checks import complain
 from ..compile import Programs, Site
-from .sites import Choice, Quantity, Real, latent, quantity, quiet, state_sites
+from .sites import Choice, Quantity, Real, quantity, quiet, random_names, sampled, state_sites
 
 
 class StepEncoder(nn.Module):
@@ -28,10 +28,9 @@ class StepEncoder(nn.Module):
 
     def __init__(self, model: Programs) -> None:
         super().__init__()
-        seen = quiet(lambda: model.observe(model.initial()))
-        hidden = quiet(model.initial)
-        names = latent(seen).keys() - latent(hidden).keys()
-        self.sites = [quantity(name, fn) for name, fn in latent(seen).items() if name in names]
+        seen = sampled(quiet(model.observe, state_sites(model).state))
+        random = random_names(model)
+        self.sites = [quantity(name, fn) for name, fn in seen.items() if name not in random]
         self.actions = action_quantities(model.actions)
         self.width = sum(kind.width + 1 for kind in [*self.sites, *self.actions])
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ..models.neural_heads import Member
-from .sites import Quantity, latent, quantity, quiet
+from .sites import Quantity, latent, quantity, quiet, random_names
 
 START_SCALE = 0.05
 
@@ -64,13 +64,3 @@ class RandomParameters(nn.Module):
         """Site to draws ``(n, *event)``, outside of any trace."""
         with torch.no_grad():
             return {name: fn.sample((n,)) for name, fn in self.distributions().items()}
-
-
-def random_names(model: Any) -> set[str]:
-    """Full names of the ``PyroSample`` attributes of a model, as its own trace has them."""
-    modules = model.named_modules() if isinstance(model, nn.Module) else []
-    return {
-        f"{path}.{name}".lstrip(".")
-        for path, module in modules
-        for name in getattr(module, "_pyro_samples", {})
-    }

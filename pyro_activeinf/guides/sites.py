@@ -11,7 +11,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from pyro import poutine
-from torch import Tensor
+from torch import Tensor, nn
 from torch.distributions import biject_to, constraints
 from torch.nn.functional import one_hot, softplus
 
@@ -178,17 +178,36 @@ def state_sites(model: Programs) -> StateSites:
     state = start.nodes["_RETURN"]["value"]
     action = None if model.actions is None else torch.as_tensor(model.actions.sample())
     move = quiet(model.transition, state, action)
-    values = {name: start.nodes[name]["value"] for name in latent(start)}
-    return StateSites(latent(start), latent(move), state, values)
+    random = random_names(model)
+    first, later = (
+        {name: fn for name, fn in latent(trace).items() if name not in random}
+        for trace in (start, move)
+    )
+    values = {name: start.nodes[name]["value"] for name in first}
+    return StateSites(first, later, state, values)
+
+
+def random_names(model: Any) -> set[str]:
+    """Full names of the ``PyroSample`` attributes of a model, as its own trace has them."""
+    modules = model.named_modules() if isinstance(model, nn.Module) else []
+    return {
+        f"{path}.{name}".lstrip(".")
+        for path, module in modules
+        for name in getattr(module, "_pyro_samples", {})
+    }
 
 
 def latent(trace: Any) -> dict[str, Any]:
     """Distributions of the sites of a trace that are to be inferred."""
+    return {name: fn for name, fn in sampled(trace).items() if not isinstance(fn, dist.Delta)}
+
+
+def sampled(trace: Any) -> dict[str, Any]:
+    """Distributions of the sites of a trace that have no value from outside."""
     return {
         name: node["fn"]
         for name, node in trace.nodes.items()
-        if node["type"] == "sample"
-        and not (is_plate(node) or node["is_observed"] or isinstance(node["fn"], dist.Delta))
+        if node["type"] == "sample" and not (is_plate(node) or node["is_observed"])
     }
 
 

@@ -40,7 +40,7 @@ class GaussianView(View):
 
     def forward(self, state: Tensor) -> Any:
         """A Gaussian of event shape ``shape``."""
-        loc = self.network(state).reshape(*state.shape[:-1], *self.shape)
+        loc = self.network(state).reshape((*state.shape[:-1], *self.shape))
         scale = softplus(self.raw_scale) + SMALLEST_SCALE
         return dist.Normal(loc, scale).to_event(len(self.shape))
 

@@ -55,7 +55,7 @@ class _Scales:
         if site.message["infer"].get("_deterministic"):
             return None
         known = self.latent if site.is_latent else self.observed
-        return known.setdefault(site.name, torch.ones((), requires_grad=True))
+        return known.setdefault(site.term, torch.ones((), requires_grad=True))
 
     def terms(self, value: Any) -> FreeEnergyTerms:
         """Terms of F of this value; a site that is summed out of the model has none of its own."""

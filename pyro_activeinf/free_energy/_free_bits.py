@@ -53,14 +53,16 @@ class Floors:
 
     def scale(self, site: Site) -> Tensor | None:
         """A one to differentiate by, for a site that has free bits; the guide comes first."""
-        if site.in_guide and site.is_latent and not site.is_auxiliary:
+        if not site.is_latent:
+            return None
+        if site.in_guide and not site.message["is_observed"]:
             self._admit(site)
-        return self.scales.get(site.name) if site.is_latent else None
+        return self.scales.get(site.term)
 
     def settle(self, site: Site) -> None:
         """Set the floor of a site, whose scale and plates are known now."""
-        if site.in_guide and site.name in self.scales:
-            self.floors[site.name] = self.nats[site.name] * _members(site.message)
+        if site.in_guide and site.term in self.scales:
+            self.floors[site.term] = self.nats[site.term] * _members(site.message)
 
     def raised(self, loss: Tensor) -> Tensor:
         """The loss with each complexity at its floor or above."""
@@ -82,8 +84,9 @@ class Floors:
                     "Under TraceEnum_ELBO any site can have free bits.",
                 )
             )
-        nats = named(self.bits, site.name) if isinstance(self.bits, Mapping) else self.bits
-        if nats is None:
+        nats = named(self.bits, site.term) if isinstance(self.bits, Mapping) else self.bits
+        own = not site.is_auxiliary or site.term != site.name
+        if nats is None or not own or site.term in self.scales:
             return
         if _is_point(fn):
             raise ValueError(
@@ -95,8 +98,8 @@ class Floors:
                     "sites jointly has one complexity for them all.",
                 )
             )
-        self.nats[site.name] = nats
-        self.scales.setdefault(site.name, torch.ones((), requires_grad=True))
+        self.nats[site.term] = nats
+        self.scales[site.term] = torch.ones((), requires_grad=True)
 
 
 def _is_point(fn: object) -> bool:

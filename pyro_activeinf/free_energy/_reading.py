@@ -20,7 +20,11 @@ Message = Any  # Pyro's dict: what a sample statement says to its handlers
 
 @dataclass(frozen=True)
 class Site:
-    """A sample statement of the model or of the guide, as a term of F."""
+    """A sample statement of the model or of the guide, as a term of F.
+
+    Some of Pyro's auto-guides draw ``z_unconstrained`` (or ``z_aux``), and z is a function of it:
+    log q of both is one term.
+    """
 
     message: Message
     in_guide: bool
@@ -29,6 +33,13 @@ class Site:
     def name(self) -> str:
         """Its name."""
         return str(self.message["name"])
+
+    @property
+    def term(self) -> str:
+        """Name of the term of F that it is counted in: its own, or that of the site it serves."""
+        if not (self.in_guide and self.is_auxiliary):
+            return self.name
+        return self.name.removesuffix("_unconstrained").removesuffix("_aux")
 
     @property
     def is_latent(self) -> bool:

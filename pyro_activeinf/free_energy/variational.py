@@ -194,8 +194,8 @@ class VariationalFreeEnergy(ELBO):
     def _scale(self, site: Site) -> Scale | None:
         if self.weight is None:
             return None
-        scale = self.weight.scale(site.name, site.is_latent, self.step)
-        return None if scale is None else checked(site.name, scale)
+        scale = self.weight.scale(site.term, site.is_latent, self.step)
+        return None if scale is None else checked(site.term, scale)
 
     def _marked(self, floors: Floors, site: Site) -> Scale | None:
         """The scale of a site times the one that its complexity is differentiated by."""

@@ -12,8 +12,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyro import poutine
-from pyro.infer import RenyiELBO, Trace_ELBO, TraceEnum_ELBO, TraceMeanField_ELBO, config_enumerate
-from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormalMessenger
+from pyro.infer import (
+    ELBO,
+    RenyiELBO,
+    Trace_ELBO,
+    TraceEnum_ELBO,
+    TraceMeanField_ELBO,
+    config_enumerate,
+)
+from pyro.infer.autoguide import (
+    AutoMultivariateNormal,
+    AutoNormal,
+    AutoNormalMessenger,
+    AutoStructured,
+)
 from torch import Tensor
 from torch.distributions import kl_divergence
 
@@ -231,6 +243,23 @@ def test_what_the_guide_alone_scores_is_complexity() -> None:
     for site in ("aux", "twist"):
         close(terms.complexity_per_site[site], guide_trace[site]["log_prob_sum"])
     close(terms.accuracy_per_site["nudge"], model_trace["nudge"]["log_prob_sum"])
+
+
+@pytest.mark.parametrize("elbo", [Trace_ELBO, TraceMeanField_ELBO])
+@pytest.mark.parametrize("auto", [AutoNormal, AutoStructured])
+def test_what_an_auto_guide_draws_for_a_site_is_of_that_site(auto: Any, elbo: type[ELBO]) -> None:
+    pair = chain()
+    guide = auto(pair.model)
+    pyro.set_rng_seed(1)
+    guide()
+    pyro.set_rng_seed(4)
+    expected = elbo().loss(pair.model, guide)
+    terms = decomposed(VariationalFreeEnergy(elbo()), Pair(pair.model, guide))
+    close(terms.total, expected)
+    sites = {"level2/context_0", "level1/state_0", "level1/state_1"}
+    assert {*terms.complexity_per_site} == sites
+    assert {*terms.per_level} == {1, 2, None}
+    close(terms.per_level[None].complexity, 0.0)
 
 
 @pytest.mark.parametrize("auto", [AutoMultivariateNormal, AutoNormalMessenger])

@@ -18,12 +18,12 @@ from pyro.infer import (
     TraceGraph_ELBO,
     TraceMeanField_ELBO,
 )
-from pyro.infer.autoguide import AutoDelta, AutoMultivariateNormal
+from pyro.infer.autoguide import AutoDelta, AutoMultivariateNormal, AutoNormal, init_to_value
 from torch import Tensor
 from torch.distributions import kl_divergence
 
 from pyro_activeinf.free_energy import VariationalFreeEnergy
-from tests.free_energy.programs import CASES, DATA, evaluated, gaussian, gradients, mixture
+from tests.free_energy.programs import CASES, DATA, Pair, evaluated, gaussian, gradients, mixture
 
 FORMS = [case for case in CASES if not case.startswith("renyi") and "score" not in case]
 
@@ -186,6 +186,29 @@ def test_a_collapsed_latent_is_held_up() -> None:
     floor = -torch.tensor(0.5).log() + 0.5 * 0.5**2 - 0.5  # of the width alone
     assert complexity(None).item() == pytest.approx(floor.item(), abs=1e-3)
     assert complexity(0.6).item() == pytest.approx(0.6, abs=0.02)
+
+
+def test_an_auto_guide_that_draws_sites_apart_has_floors() -> None:
+    """AutoNormal draws z_unconstrained, and z from it: by hand, the same as a Normal guide."""
+    pair = gaussian()
+    auto = AutoNormal(pair.model, init_loc_fn=init_to_value(values=VALUES), init_scale=0.3)
+
+    auto()
+    widths = {site: getattr(auto.scales, site).detach() for site in VALUES}
+
+    def guide() -> None:
+        pyro.sample("mean", dist.Normal(VALUES["mean"], widths["mean"]))
+        with pyro.plate("points", 5):
+            pyro.sample("z", dist.Normal(VALUES["z"], widths["z"]))
+
+    for bits, weight in ((0.3, 1.0), (2.0, 0.5), ({"z": 3.0}, 2.0)):
+        energy = VariationalFreeEnergy(free_bits=bits, weight={"z": weight, "mean": 0.1})
+        expected = evaluated(energy.loss, Pair(pair.model, guide), 1)[0][0]
+        found = evaluated(energy.loss, Pair(pair.model, auto), 1)[0][0]
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+VALUES = {"mean": torch.tensor(0.4), "z": torch.linspace(-1, 1, 5, dtype=torch.float64)}
 
 
 # Errors

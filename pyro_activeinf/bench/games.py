@@ -83,8 +83,8 @@ class Rocks(Game):
         return RockSample(4, 4)
 
     def planner(self) -> TreeSearch:
-        """A tree search that trusts its bound: it is a true one, as reward alone counts."""
-        return TreeSearch(25, 1000, self.discount, exploration=0.1, **REWARD)
+        """A tree search that trusts its bounds: they are true ones, as reward alone counts."""
+        return TreeSearch(25, 500, self.discount, exploration=0.1, **REWARD)
 
 
 GAMES: dict[str, Callable[[], Game]] = {

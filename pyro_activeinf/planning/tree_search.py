@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -15,15 +16,16 @@ from torch import Tensor
 from .._checks import complain, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import ExactFilter, Filter, JointBelief
-from ..records import TERMS, Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
+from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
 from .base import Planner, counted_terms
+from .bounds import Bounds
 from .graph import BeliefGraph
-from .known_state import known_state_values
 from .posterior import boltzmann, log_habit, policy_posterior
 from .tree import all_policies
 
 Array = NDArray[np.float64]
-Place = tuple[int, int, int]  # node, time step, number of steps to go
+Integers = NDArray[np.int64]
+Place = tuple[int, int, int]  # node, time step (0 where it makes no difference), steps to go
 
 AT_ONCE = 64  # beliefs that are expanded together: a compromise of time and memory
 
@@ -37,10 +39,14 @@ class TreeSearch(Planner):
         G(b, u) - c \, \Delta(b) \, p(u) \frac{\sqrt{N(b)}}{1 + N(b, u)}
 
     (the habit p(u) as prior, :math:`\Delta` the range of G at b), draws an outcome, and backs the
-    recursion of :class:`Sophisticated` up along its path. Beliefs that were not looked beyond are
-    valued as if the state were known from there on (pragmatic value only): an optimistic bound.
-    With enough simulations the result is that of ``Sophisticated`` with the same horizon. The tree is
-    kept for later calls: equal beliefs are searched once, whichever call, agent of a batch or
+    recursion of :class:`Sophisticated` up along its path. It does so twice: beliefs that were not
+    looked beyond are valued as if the state were known from there on, and as if one never looked
+    again (pragmatic value only). The first, an optimistic bound, is what walks follow; the second,
+    which is sure to be reached, is the result. With reward alone, outcomes are drawn in proportion
+    to the gap between both as well, and a search ends where there is none.
+
+    With enough simulations the result is that of ``Sophisticated`` with the same horizon. The tree
+    is kept for later calls: equal beliefs are searched once, whichever call, agent of a batch or
     episode they come from.
 
     Args:
@@ -58,9 +64,10 @@ class TreeSearch(Planner):
     Raises:
         ValueError: for a wrong argument, or a filter without joint states.
 
-    Reference: Silver and Veness (2010), "Monte-Carlo planning in large POMDPs"; Littman, Cassandra
-    and Kaelbling (1995) for the bound; Fountas et al. (2020), "Deep active inference agents using
-    Monte-Carlo methods".
+    Reference: Silver and Veness (2010), "Monte-Carlo planning in large POMDPs"; McMahan, Likhachev
+    and Gordon (2005), "Bounded real-time dynamic programming"; Littman, Cassandra and Kaelbling
+    (1995) and Hauskrecht (1997) for the bounds; Fountas et al. (2020), "Deep active inference
+    agents using Monte-Carlo methods".
 
     Example:
         >>> from pyro_activeinf.models import TMaze
@@ -122,24 +129,25 @@ class TreeSearch(Planner):
         return kept
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Node:
     """A belief with its outcomes: edges sorted by action."""
 
     terms: Array  # (actions, numbers): of the next step
-    actions: NDArray[np.int64]  # (edges,)
     children: list[int]  # (edges)
     probs: Array  # (edges,)
+    edges: dict[int, slice]  # those of each action that leads anywhere
 
 
 @dataclass
 class _Visits:
-    """What is known of a belief with so many steps to go."""
+    """What is known of a belief with so many steps to go, once one has looked beyond it."""
 
-    mean: Array  # (numbers,): terms under q(u)
-    values: Array = field(default_factory=lambda: np.zeros((0, 0)))  # (actions, numbers)
-    scores: Array = field(default_factory=lambda: np.zeros(0))  # (actions,): G
-    counts: Array = field(default_factory=lambda: np.zeros(0))  # (actions,); empty before a visit
+    row: int  # of its bounds
+    ahead: Integers  # (edges,): rows of its children; empty with one step to go
+    counts: Array  # (actions,)
+    values: Array = field(default_factory=lambda: np.zeros(0))  # (2, actions, numbers)
+    scores: Array = field(default_factory=lambda: np.zeros(0))  # (2, actions): G
     walks: int = 0  # that started here
 
 
@@ -168,68 +176,84 @@ class _Search:
         self._random = np.random.default_rng()
         self._nodes: dict[tuple[int, int], _Node] = {}
         self._visits: dict[Place, _Visits] = {}
-        self._bounds: dict[int, Tensor] = {}
+        self._bounds = Bounds(filter, planner, self.shape, self.prior > 0)
 
     def values(self, roots: Tensor, step: int) -> Tensor:
         """Terms of every action from some nodes, ``(n, actions, 4, 1 + sites)``."""
         self._random = np.random.default_rng(int(torch.randint(2**31, ())))
-        places = {root: (root, step, self.planner.horizon) for root in roots.tolist()}
-        self._explore(list(places.values()))
-        found = [torch.from_numpy(self._at(*places[root]).values) for root in roots.tolist()]
+        places = {root: self._place(root, step, self.planner.horizon) for root in roots.tolist()}
+        self._explore(list(places.values()), step)
+        found = [torch.from_numpy(self._visits[places[r]].values[1]) for r in roots.tolist()]
         return torch.stack(found).to(roots.device, self.filter.dtype).unflatten(-1, self.shape)
 
-    def _explore(self, places: list[Place]) -> None:
+    def _explore(self, places: list[Place], step: int) -> None:
         """Walk from all places in turn, until each has had its walks or the time is up."""
         end = time.monotonic() + self.planner.seconds
-        while places := [p for p in places if self._at(*p).walks < self.planner.simulations]:
+        while places := [place for place in places if self._is_open(place)]:
             for first in range(0, len(places), AT_ONCE):
-                self._simulate(places[first : first + AT_ONCE])
+                self._simulate(places[first : first + AT_ONCE], step)
             if time.monotonic() > end:
                 break
 
-    def _simulate(self, places: Sequence[Place]) -> None:
+    def _is_open(self, place: Place) -> bool:
+        """Whether there is more to be found out about a place that is planned from."""
+        visits = self._visits.get(place)
+        if visits is None:
+            return True
+        return visits.walks < self.planner.simulations and bool(self._worth_a_walk(visits).any())
+
+    def _worth_a_walk(self, visits: _Visits) -> NDArray[np.bool_]:
+        """Actions of which one does not know the value yet, ``(actions,)``."""
+        return ~self._bounds.same(*visits.scores)
+
+    def _simulate(self, places: Sequence[Place], step: int) -> None:
         """Walk down from each place to a belief that is new, then back the values up."""
         paths = [self._walk(place) for place in places]
-        self._look_beyond([path[-1] for path in paths])
+        self._look_beyond([(path[-1], step + len(path) - 1) for path in paths])
         for path in paths:
             for place in reversed(path):
-                self._back_up(*place)
-            self._at(*path[0]).walks += 1
+                self._back_up(self._visits[place], self._nodes[place[:2]])
+            self._visits[path[0]].walks += 1
 
     def _walk(self, place: Place) -> list[Place]:
         path = [place]
-        while path[-1][2] > 1 and len((visits := self._at(*path[-1])).counts):
-            node, step, k = path[-1]
-            path.append((self._next(node, step, visits), step + 1, k - 1))
+        while (visits := self._visits.get(place)) and place[2] > 1:
+            if len(path) > 1 and self._bounds.met(visits.row):
+                break  # further down, the best action is all that counts
+            scores = visits.scores[0]
+            wanted = (
+                scores if len(path) > 1 else np.where(self._worth_a_walk(visits), scores, np.inf)
+            )
+            place = self._next(place, visits, wanted)
+            path.append(place)
         return path
 
-    def _next(self, node: int, step: int, visits: _Visits) -> int:
-        """Choose an action and draw an outcome: the node that follows."""
-        scores, counts = visits.scores, visits.counts
-        spread = float(np.ptp(scores))
+    def _next(self, place: Place, visits: _Visits, scores: Array) -> Place:
+        """Choose an action and draw an outcome: the place that follows."""
+        counts, spread = visits.counts, float(np.ptp(visits.scores[0]))
         scale = spread if 0 < spread < math.inf else 1.0
         bonus = self.prior * math.sqrt(1.0 + counts.sum()) / (1.0 + counts)
         action = int(np.argmin(scores - self.planner.exploration * scale * bonus))
         counts[action] += 1
-        known = self._nodes[self._key(node, step)]
-        edges = np.flatnonzero(known.actions == action)
-        weights = known.probs[edges].cumsum()
+        known = self._nodes[place[:2]]
+        edges = known.edges[action]
+        weights = self._bounds.weighted(known.probs[edges], visits.ahead[edges]).cumsum()
         drawn = int(np.searchsorted(weights, self._random.random() * weights[-1], side="right"))
-        return known.children[edges[min(drawn, len(edges) - 1)]]
+        child = known.children[edges.start + min(drawn, len(weights) - 1)]
+        return self._place(child, place[1] + 1, place[2] - 1)
 
-    def _back_up(self, node: int, step: int, k: int) -> None:
+    def _back_up(self, visits: _Visits, known: _Node) -> None:
         """One step of the recursion at a belief, with what is known of its children now."""
-        known = self._nodes[self._key(node, step)]
-        visits = self._at(node, step, k)
-        values = known.terms.copy()
-        if k > 1:
-            ahead = np.stack([self._at(c, step + 1, k - 1).mean for c in known.children])
-            np.add.at(values, known.actions, self.planner.discount * known.probs[:, None] * ahead)
-        scores = values[:, self._columns] @ self._signs
-        if not len(visits.counts):
-            visits.counts = np.zeros(len(scores))
-        visits.values, visits.scores = values, scores
-        visits.mean = self._mean(values, scores)
+        values = np.stack([known.terms, known.terms])
+        if len(visits.ahead):
+            ahead = self._bounds.means[:, visits.ahead] * known.probs[:, None]
+            starts = [edges.start for edges in known.edges.values()]
+            summed = np.add.reduceat(ahead, starts, axis=1)
+            values[:, list(known.edges)] += self.planner.discount * summed
+        visits.values, visits.scores = values, values[..., self._columns] @ self._signs
+        for bound, scores in enumerate(visits.scores):
+            self._bounds.means[bound, visits.row] = self._mean(values[bound], scores)
+        self._bounds.note(visits.row, visits.scores)
 
     def _mean(self, values: Array, scores: Array) -> Array:
         """Expectation of the terms under q(u | b)."""
@@ -241,32 +265,25 @@ class _Search:
         mean: Array = np.where(probs[:, None] > 0, probs[:, None] * values, 0.0).sum(0)
         return mean
 
-    def _at(self, node: int, step: int, k: int) -> _Visits:
-        key = (*self._key(node, step), k)
-        if key not in self._visits:
-            self._visits[key] = _Visits(self._bound(node, step, k))
-        return self._visits[key]
-
-    def _bound(self, node: int, step: int, k: int) -> Array:
-        """Value of a belief as if the state were known from now on: an entry of pragmatic value."""
-        found = np.zeros(self.shape)
-        if TERMS[0] in self.planner.terms:
-            key = 0 if self.stationary else step + k
-            if key not in self._bounds:
-                self._bounds[key] = known_state_values(
-                    self.filter, step + k, self.planner.horizon, self.planner.discount
-                )
-            found[0, 0] = float(self.graph.packed[node] @ self._bounds[key][k])
-        return found.reshape(-1)
-
-    def _look_beyond(self, places: Iterable[Place]) -> None:
+    def _look_beyond(self, places: Iterable[tuple[Place, int]]) -> None:
         """Expand the beliefs at some places, those of one time step together."""
         fresh: dict[int, set[int]] = {}
-        for node, step, _ in places:
-            if self._key(node, step) not in self._nodes:
-                fresh.setdefault(step, set()).add(node)
+        new = [(place, step) for place, step in places if place not in self._visits]
+        for place, step in new:
+            if place[:2] not in self._nodes:
+                fresh.setdefault(step, set()).add(place[0])
         for step, nodes in fresh.items():
             self._expand(sorted(nodes), step)
+        for place, step in new:
+            self._visits[place] = self._first_visit(place, step)
+
+    def _first_visit(self, place: Place, step: int) -> _Visits:
+        node, time_step, k = place
+        row = self._bounds.rows([place], self.graph.packed, step)
+        children = self._nodes[node, time_step].children if k > 1 else []
+        after = [self._place(child, time_step + 1, k - 1) for child in children]
+        ahead = self._bounds.rows(after, self.graph.packed, step + 1)
+        return _Visits(int(row[0]), ahead, np.zeros(len(self.policies)))
 
     def _expand(self, nodes: list[int], step: int) -> None:
         at = torch.tensor(nodes, device=self.graph.packed.device)
@@ -277,12 +294,20 @@ class _Search:
         children, probs = edges.children.numpy(force=True), edges.probs.double().numpy(force=True)
         for node, each in zip(nodes, terms, strict=True):
             own = origins == node
-            self._nodes[self._key(node, step)] = _Node(
-                each, actions[own], children[own].tolist(), probs[own]
+            self._nodes[self._place(node, step, 0)[:2]] = _Node(
+                each, children[own].tolist(), probs[own], _slices(actions[own])
             )
 
-    def _key(self, node: int, step: int) -> tuple[int, int]:
-        return node, 0 if self.stationary else step
+    def _place(self, node: int, step: int, k: int) -> Place:
+        return node, 0 if self.stationary else step, k
+
+
+def _slices(actions: Integers) -> dict[int, slice]:
+    """Where each value starts and ends, of sorted ones."""
+    found, starts = np.unique(actions, return_index=True)
+    ends = [*starts[1:].tolist(), len(actions)]
+    pairs = zip(starts.tolist(), ends, strict=True)
+    return dict(zip(found.tolist(), itertools.starmap(slice, pairs), strict=True))
 
 
 def score_weights(terms: frozenset[str], groups: int) -> tuple[list[int], Array]:

@@ -39,7 +39,7 @@ def test_with_enough_simulations_it_is_the_full_recursion(options: dict[str, obj
         torch.testing.assert_close(found.terms.epistemic, full.terms.epistemic)
 
 
-def test_the_bound_is_optimistic_and_tightens() -> None:
+def test_the_result_is_sure_to_be_reached_and_rises_to_what_is_true() -> None:
     exact = ExactFilter(Tiger())
     options = {"precision": math.inf, "terms": {"pragmatic"}}
     full = Sophisticated(6, **options)(exact, exact.initial())  # type: ignore[arg-type]
@@ -47,10 +47,45 @@ def test_the_bound_is_optimistic_and_tightens() -> None:
     for simulations in (1, 10, 300):
         search = TreeSearch(6, simulations, **options)  # type: ignore[arg-type]
         found = search(exact, exact.initial())
-        assert (found.expected_free_energy <= full.expected_free_energy + 1e-9).all()
-        gaps.append(float((full.expected_free_energy - found.expected_free_energy)[0]))
+        assert (found.expected_free_energy >= full.expected_free_energy - 1e-9).all()
+        gaps.append(float((found.expected_free_energy - full.expected_free_energy)[0]))
     assert gaps[0] > gaps[1] > gaps[2]
     assert gaps[2] == pytest.approx(0.0, abs=1e-9)
+
+
+def test_a_search_ends_where_nothing_more_can_be_found_out() -> None:
+    env = gym.make("FrozenLake-v1")
+    exact = ExactFilter(from_gymnasium(env))
+    start = exact.update(exact.initial(), {"observation": 0, "reward": 0})
+    search = TreeSearch(100, 10**9, terms={"pragmatic"})
+    value = -float(search(exact, start).expected_free_energy.min())
+    assert value == pytest.approx(0.744190, abs=1e-6)
+    tiger = ExactFilter(Tiger())
+    full = Sophisticated(8, precision=math.inf, terms={"pragmatic"})(tiger, tiger.initial())
+    found = TreeSearch(8, 10**9, terms={"pragmatic"})(tiger, tiger.initial())
+    torch.testing.assert_close(found.expected_free_energy, full.expected_free_energy)
+
+
+def test_equal_beliefs_are_searched_once() -> None:
+    exact = ExactFilter(Tiger())
+    search = TreeSearch(9, simulations=5, terms={"pragmatic"})
+    with torch.no_grad():
+        first = search(exact, exact.initial())
+        again = search(exact, exact.initial((4,)))
+    assert first.report == again.report
+    assert torch.equal(again.expected_free_energy, first.expected_free_energy.expand(4, 3))
+
+
+def test_a_batch_is_searched_side_by_side() -> None:
+    exact = ExactFilter(Tiger())
+    heard = exact.update(
+        exact.predict(exact.initial((3,)), 0),
+        {"growl": torch.tensor([0, 1, -1]), "outcome": torch.zeros(3, dtype=torch.long)},
+    )
+    together = TreeSearch(6, 10**4, terms={"pragmatic"})(exact, heard)
+    for i in range(3):
+        alone = TreeSearch(6, 10**4, terms={"pragmatic"})(exact, heard.take(torch.tensor([i])))
+        torch.testing.assert_close(together.expected_free_energy[[i]], alone.expected_free_energy)
 
 
 def test_later_calls_build_on_earlier_ones() -> None:
@@ -83,7 +118,7 @@ def test_the_habit_guides_the_search() -> None:
     search = TreeSearch(4, simulations=40, precision=1.0)
     assert int(search(exact, exact.initial()).action_probs.argmax()) == 2
     assert search._kept is not None
-    root = search._kept._at(0, 0, 4)
+    root = search._kept._visits[0, 0, 4]
     assert root.counts[2] > 30
 
 

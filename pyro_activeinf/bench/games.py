@@ -57,8 +57,8 @@ class FrozenLake(Game):
         return gym.make("FrozenLake-v1", map_name=self.map_name, max_episode_steps=self.steps)
 
     def model(self) -> GenerativeModel:
-        """The world's own table, in which the goal alone is preferred."""
-        return from_gymnasium(self.env())
+        """The world's own table, in which the goal alone is preferred; to more than six digits."""
+        return from_gymnasium(self.env()).double()
 
     def planner(self) -> Sophisticated:
         """In closed loop, to the last step."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -50,13 +49,19 @@ def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
     known_names(argument, value, sites)
 
 
-@contextmanager
-def one_batch(**shapes: Any) -> Iterator[None]:
-    """Turn torch's complaint about batch dims into one that names what does not fit together."""
-    try:
-        yield
-    except RuntimeError as error:
-        found = {name: tuple(shape) for name, shape in shapes.items()}
+class one_batch:  # noqa: N801 - reads as a statement
+    """Turns torch's complaint about batch dims into one that names what does not fit together."""
+
+    def __init__(self, **shapes: Any) -> None:
+        self.shapes = shapes
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, where: object) -> None:
+        if not isinstance(error, RuntimeError):
+            return
+        found = {name: tuple(shape) for name, shape in self.shapes.items()}
         try:
             torch.broadcast_shapes(*found.values())
         except RuntimeError:
@@ -69,7 +74,6 @@ def one_batch(**shapes: Any) -> Iterator[None]:
                     "the batch of the beliefs.",
                 )
             ) from error
-        raise
 
 
 def numbers(argument: str, value: object) -> Tensor:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
 from collections.abc import Sequence
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -16,8 +19,28 @@ def log(probs: Tensor) -> Tensor:
         >>> log(torch.tensor([0.0, 1.0])).tolist()
         [-inf, 0.0]
     """
-    positive = probs > 0
+    if not probs.requires_grad:
+        return probs.log()
+    positive = probs > 0  # a gradient of zero, not NaN, where there is no probability
     return torch.where(positive, torch.where(positive, probs, 1.0).log(), -math.inf)
+
+
+@cache
+def least_log(dtype: torch.dtype) -> float:
+    """The logarithm of the smallest number that a floating type holds in full precision."""
+    return math.log(torch.finfo(dtype).tiny)
+
+
+def any_equal(values: Tensor, number: float) -> bool:
+    """Whether some entry equals a number; quick for a single one.
+
+    Example:
+        >>> any_equal(torch.tensor([1.0, 0.0]), 0.0), any_equal(torch.tensor(1.0), 0.0)
+        (True, False)
+    """
+    if values.numel() == 1:
+        return values.item() == number
+    return bool((values == number).any())
 
 
 def exp_dot(log_probs: Tensor, values: Tensor) -> Tensor:
@@ -30,7 +53,10 @@ def xlogx(probs: Tensor) -> Tensor:
     """``p log p`` with ``0 log 0 = 0``."""
     if probs.requires_grad:
         return probs * torch.where(probs > 0, probs, 1.0).log()  # a finite gradient at 0
-    return -torch.special.entr(probs)
+    if probs.numel() < 2**11:
+        return torch.special.entr(probs).neg_()
+    tiny = torch.finfo(probs.dtype).tiny
+    return probs.clamp_min(tiny).log_().mul_(probs)  # where there is much, twice as fast
 
 
 def unravel(index: Tensor, sizes: Sequence[int]) -> list[Tensor]:
@@ -82,7 +108,7 @@ def logsumexp(values: Tensor, dim: int) -> Tensor:
 
 def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
     """Smallest finite entry (0 where there is none): how close to underflow a table comes."""
-    finite = torch.where(log_values > -math.inf, log_values, 0.0)
+    finite = log_values.nan_to_num(0.0, neginf=0.0)
     return finite.min() if dim is None else finite.min(dim).values
 
 
@@ -100,4 +126,26 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
         best = scores.max(-1, keepdim=True).values
         ties = (scores >= best - 1e-9 * best.abs().clamp(min=1.0)).to(scores.dtype)
         return ties / ties.sum(-1, keepdim=True)
-    return torch.softmax(torch.where(scores > -math.inf, precision * scores, -math.inf), -1)
+    return torch.softmax(weighed(scores, precision), -1)
+
+
+def weighed(scores: Tensor, precision: float) -> Tensor:
+    """``precision * scores``, where ``-inf`` stays what it is at a precision of 0."""
+    if precision > 0:
+        return precision * scores
+    return torch.where(scores > -math.inf, 0.0, -math.inf).to(scores)
+
+
+def draw(probs: Tensor) -> Tensor:
+    """Draw positions from probabilities ``(*batch, values)``: ``(*batch)``.
+
+    Example:
+        >>> draw(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
+        [1, 0]
+    """
+    if probs.dim() > 1:
+        rows = probs.reshape(-1, probs.shape[-1])
+        return torch.multinomial(rows, 1).reshape(probs.shape[:-1])
+    sums = list(itertools.accumulate(probs.tolist()))  # quicker for one than torch.multinomial
+    place = bisect.bisect_right(sums, float(torch.rand(())) * sums[-1])
+    return torch.tensor(place, device=probs.device)

@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 TERMS = ("pragmatic", "epistemic", "novelty")
+ALL_TERMS = frozenset(TERMS)
 _STEP = re.compile(r"_(\d+)$")
 _LEVEL = re.compile(r"level(\d+)/")
 
@@ -173,7 +174,8 @@ class ExpectedFreeEnergyTerms:
     @property
     def total(self) -> Tensor:
         """G = risk + ambiguity - novelty, ``(*batch)``."""
-        return self.risk + self.ambiguity - self.novelty
+        pragmatic, entropy, ambiguity, novelty = self.values[..., 0].unbind(-1)
+        return ambiguity - novelty - pragmatic - entropy
 
     @property
     def per_site(self) -> dict[str, ExpectedFreeEnergyTerms]:
@@ -185,7 +187,7 @@ class ExpectedFreeEnergyTerms:
 
     def select(self, terms: frozenset[str]) -> Tensor:
         """Expected free energy with only some of :data:`TERMS` counted, ``(*batch)``."""
-        if terms == frozenset(TERMS):
+        if terms == ALL_TERMS:
             return self.total
         return -sum((getattr(self, name) for name in TERMS if name in terms), self.zeros())
 
@@ -266,11 +268,23 @@ class PolicyPosterior:
     """
 
     policies: Tensor  # (policies, time) or (policies, time, controls)
-    per_step: ExpectedFreeEnergyTerms  # (*batch, policies, time)
+    nodes: ExpectedFreeEnergyTerms = field(repr=False)  # of each step: see places
     expected_free_energy: Tensor  # (*batch, policies), in nats, of the terms that were counted
     probs: Tensor  # (*batch, policies)
     action_probs: Tensor  # (*batch, *controls): of the first action
     report: PlanReport | None = None  # of a closed-loop plan
+    # (policies, time): where the steps are found among nodes (*batch, nodes), which policies
+    # share; without it nodes are (*batch, policies, time)
+    places: Tensor | None = field(default=None, repr=False)
+
+    @property
+    def per_step(self) -> ExpectedFreeEnergyTerms:
+        """Each term of each step of a policy: ``(*batch, policies, time)``."""
+        if self.places is None:
+            return self.nodes
+        return ExpectedFreeEnergyTerms(
+            self.nodes.values[..., self.places, :, :], self.nodes.sites
+        )
 
     def with_probs(self, probs: Tensor, action_probs: Tensor) -> PolicyPosterior:
         """The same scores under other probabilities."""
@@ -279,7 +293,7 @@ class PolicyPosterior:
     @cached_property
     def terms(self) -> ExpectedFreeEnergyTerms:
         """Each term, summed over the steps of a policy: ``(*batch, policies)``."""
-        return ExpectedFreeEnergyTerms(self.per_step.values.sum(-3), self.per_step.sites)
+        return ExpectedFreeEnergyTerms(self.per_step.values.sum(-3), self.nodes.sites)
 
 
 @dataclass(frozen=True)

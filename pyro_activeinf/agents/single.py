@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, nonnegative
-from ..compile import Programs, control_sizes
+from ..compile import Programs, Settled, control_sizes
 from ..filters import ExactFilter, Filter
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
@@ -91,7 +91,8 @@ class Agent:
             ValueError: for an impossible or malformed observation, or where no action was taken
                 since the last one.
         """
-        updated = self.filter.update(self._prior(action), observation)
+        with Settled():
+            updated = self.filter.update(self._prior(action), observation)
         self.belief, self.posterior, self.action = updated, None, None
         return updated
 
@@ -121,7 +122,8 @@ class Agent:
             raise ValueError(
                 complain("belief", "one to plan from", None, "Call perceive(observation) first.")
             )
-        self.posterior = self.planner(self.filter, self.belief)
+        with Settled():
+            self.posterior = self.planner(self.filter, self.belief)
         return self.posterior
 
     def act(self) -> Tensor:
@@ -130,17 +132,17 @@ class Agent:
         Plans first where that has not been done for the present belief.
         """
         posterior = self.plan() if self.posterior is None else self.posterior
+        probs = self._action_rows(posterior)
+        index = ops.draw(probs)
         controls = control_sizes(self.filter.actions)
-        probs = self.action_probs(posterior).flatten(-len(controls))
-        index = torch.distributions.Categorical(probs=probs).sample()
-        self.action = index
-        if len(controls) > 1:
-            self.action = torch.stack(ops.unravel(index, controls), -1)
+        several = len(controls) > 1
+        self.action = torch.stack(ops.unravel(index, controls), -1) if several else index
         return self.action
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
         """Probabilities of the next action at the agent's precision, ``(*batch, *controls)``."""
-        shape = posterior.action_probs.shape
-        controls = len(control_sizes(self.filter.actions))
-        log_probs = ops.log(posterior.action_probs).flatten(-controls)
-        return ops.softmax(log_probs, self.action_precision).reshape(shape)
+        return self._action_rows(posterior).reshape(posterior.action_probs.shape)
+
+    def _action_rows(self, posterior: PolicyPosterior) -> Tensor:
+        rows = posterior.action_probs.flatten(posterior.probs.dim() - 1)
+        return ops.softmax(ops.log(rows), self.action_precision)

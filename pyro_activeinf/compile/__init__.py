@@ -1,6 +1,6 @@
 """Programs to tables: run a discrete program once, read its sparse factor graph off the shapes."""
 
-from .cache import Compiled, Snapshot
+from .cache import Compiled, Settled, Snapshot
 from .enumerate import ProgramError
 from .program import (
     Programs,
@@ -17,6 +17,7 @@ __all__ = [
     "ProgramError",
     "Programs",
     "Role",
+    "Settled",
     "Site",
     "Snapshot",
     "Table",

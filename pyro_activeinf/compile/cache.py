@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from itertools import chain
+from operator import is_
+from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -18,6 +22,32 @@ from .tables import Table, Tables
 
 # What every module has besides the tensors and modules that it holds: hooks and the like.
 _INTERNAL = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
+
+
+_LOOKED_AT: ContextVar[set[int] | None] = ContextVar("looked_at", default=None)
+
+
+class Settled:
+    """A block within which no program changes: each is looked at once, when it is first needed.
+
+    It holds for the thread (or task) that enters it.
+
+    Example:
+        >>> with Settled():
+        ...     pass  # predict, update, plan
+    """
+
+    def __enter__(self) -> None:
+        outer = _LOOKED_AT.get()
+        self._token = _LOOKED_AT.set(set() if outer is None else outer)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        _LOOKED_AT.reset(self._token)
 
 
 class Compiled:
@@ -78,7 +108,15 @@ class Compiled:
         self._seen, self._mode = Snapshot(self.programs), self._now()
 
     def _fresh(self) -> bool:
-        return self._seen is not None and self._now() == self._mode and self._seen.holds()
+        if self._seen is None:
+            return False
+        looked_at = _LOOKED_AT.get()
+        if looked_at is not None and id(self) in looked_at:
+            return True
+        fresh = self._now() == self._mode and self._seen.holds()
+        if fresh and looked_at is not None:
+            looked_at.add(id(self))
+        return fresh
 
     def _now(self) -> tuple[Any, ...]:
         return (torch.is_grad_enabled(), *self._params.held())
@@ -120,17 +158,24 @@ class Snapshot:
     """
 
     def __init__(self, root: Any) -> None:
-        self._stores: list[tuple[Any, list[int]]] = []
-        self._tensors: list[tuple[Tensor, tuple[Any, ...]]] = []
+        self._stores: list[Any] = []
+        self._views: list[Iterable[Any]] = []  # of what is in them, which show later changes
+        self._modules: list[_Attributes] = []
+        self._tensors: list[Tensor] = []
         self._arrays: list[tuple[Any, bytes]] = []
         self._alive: list[Any] = []
         self._visit(root if isinstance(root, nn.Module) else _attributes(root), set())
+        self._lengths = list(map(len, self._stores))
+        self._parts = list(chain.from_iterable(self._views))
+        self._states = _states(self._tensors)
 
     def holds(self) -> bool:
         """Whether nothing has changed since."""
         return (
-            all(_ids(store) == ids for store, ids in self._stores)
-            and all(_state(tensor) == state for tensor, state in self._tensors)
+            list(map(len, self._stores)) == self._lengths
+            and all(map(is_, chain.from_iterable(self._views), self._parts))
+            and all(module.hold() for module in self._modules)
+            and _states(self._tensors) == self._states
             and all(array.tobytes() == held for array, held in self._arrays)
         )
 
@@ -139,24 +184,48 @@ class Snapshot:
             return
         seen.add(id(value))
         if isinstance(value, Tensor):
-            self._tensors.append((value, _state(value)))
+            self._tensors.append(value)
             self._alive.append(value.detach())  # so that no other numbers take its address
         elif isinstance(value, np.ndarray):
             self._arrays.append((value, value.tobytes()))
-        elif isinstance(value, dict | list | tuple | set | frozenset | Mapping):
-            self._stores.append((value, _ids(value)))
-            parts = [*value.values(), *value] if isinstance(value, Mapping) else list(value)
-            self._alive.append(parts)
-            for part in parts:
-                self._visit(part, seen)
+        elif isinstance(value, tuple | frozenset):  # cannot change, but for its parts
+            self._alive.append(value)
+            self._visit_all(value, seen)
+        elif isinstance(value, dict | list | set | Mapping):
+            self._keep(value)
+            self._visit_all([*value.values(), *value] if isinstance(value, Mapping) else value, seen)
         elif isinstance(value, nn.Module):
-            self._stores.append((vars(value), _ids(vars(value))))
-            self._alive.append(list(vars(value).values()))
-            for name, part in vars(value).items():
-                if name not in _INTERNAL:
-                    self._visit(part, seen)
+            attributes = _Attributes(value)
+            self._modules.append(attributes)
+            self._visit_all(attributes.held, seen)
         elif _is_plain_object(value):
             self._visit(_attributes(value), seen)
+
+    def _visit_all(self, parts: Iterable[Any], seen: set[int]) -> None:
+        for part in parts:
+            self._visit(part, seen)
+
+    def _keep(self, store: Any) -> None:
+        self._stores.append(store)
+        self._views.append(store.values() if isinstance(store, Mapping) else store)
+        if isinstance(store, Mapping):
+            self._alive.append(list(store))
+
+
+class _Attributes:
+    """The attributes of a module, but for those that every module has."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self._all = vars(module)
+        self._names = [name for name in self._all if name not in _INTERNAL]
+        self._count = len(self._all)
+        self.held = [self._all[name] for name in self._names]
+
+    def hold(self) -> bool:
+        """Whether they are still the same."""
+        return len(self._all) == self._count and all(
+            map(is_, map(self._all.get, self._names), self.held)
+        )
 
 
 def _is_plain_object(value: Any) -> bool:
@@ -174,18 +243,21 @@ def _attributes(value: Any) -> Any:
     return [getattr(value, name, None) for name in slots]
 
 
-def _ids(store: Any) -> list[int]:
-    return list(map(id, store.values() if isinstance(store, Mapping) else store))
+def _states(tensors: Iterable[Tensor]) -> list[Any]:
+    """Differs when the numbers of a tensor may: versions, addresses, and what gradients need."""
+    try:
+        return [(x._version, x.data_ptr(), x.requires_grad) for x in tensors]
+    except RuntimeError:  # a tensor of inference mode or of torch.func
+        return list(map(_state, tensors))
 
 
 def _state(tensor: Tensor) -> tuple[Any, ...]:
-    """Differs when the numbers of a tensor may."""
     version = None if tensor.is_inference() else tensor._version
     try:
         address = tensor.data_ptr()
     except RuntimeError:  # a tensor of torch.func has no address
         address = 0
-    return (version, address, tensor.requires_grad, tensor.dtype, tensor.device)
+    return (version, address, tensor.requires_grad)
 
 
 def refuse_random_parameters(programs: Any) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cached_property
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -55,6 +56,19 @@ class Site:
         plain = self.support.dim() == 1
         return plain and bool((self.support == torch.arange(self.size).to(self.support)).all())
 
+    def position(self, value: object) -> int | None:
+        """The position of a single whole number that is in the support; else ``None``.
+
+        Example:
+            >>> Site("door", torch.arange(3)).position(2)
+            2
+        """
+        if isinstance(value, Tensor | np.ndarray) and not value.ndim:
+            value = value.item()
+        if not self.counts or not isinstance(value, int | np.integer):
+            return None
+        return int(value) if 0 <= value < self.size else None
+
     def index(self, value: object) -> Tensor:
         """Positions of values in the support, ``(*batch)``; -1 where missing (-1 or NaN).
 
@@ -101,6 +115,8 @@ class Site:
 
     def log_likelihood(self, observation: object) -> Tensor | None:
         """Log-weights ``(*batch, size)`` of a soft observation; ``None`` for an ordinary one."""
+        if isinstance(observation, int):
+            return None
         if isinstance(observation, SoftObservation):
             weights = observation.log_likelihood
         elif isinstance(observation, torch.distributions.Categorical):

@@ -1,6 +1,6 @@
 """Filters: the recursions that carry a belief, by prediction and update."""
 
-from .base import Branches, BranchingFilter, Filter
+from .base import Branches, BranchingFilter, Filter, SweepingFilter
 from .belief import JointBelief
 from .exact import ExactFilter
 from .factorized import FactorizedFilter
@@ -16,4 +16,5 @@ __all__ = [
     "Filter",
     "JointBelief",
     "Smoothing",
+    "SweepingFilter",
 ]

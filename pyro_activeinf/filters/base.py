@@ -67,6 +67,17 @@ class Filter(ABC):
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
 
 
+class SweepingFilter(Filter):
+    """A filter that can score whole trees of actions at once."""
+
+    @abstractmethod
+    def sweep(self, belief: Belief, prefixes: Any) -> Tensor | None:
+        """Terms of every prefix of a tree of actions, ``(*batch, prefixes, 4, 1 + sites)``.
+
+        Shorter prefixes come first. ``None`` where it is better to go step by step.
+        """
+
+
 @dataclass(frozen=True)
 class Branches:
     """What may be seen from some beliefs, and what one would believe then: a sparse list."""

@@ -20,15 +20,23 @@ from ..records import Belief, FreeEnergyTerms
 class Evidence:
     """What a belief was updated with: kept to tell complexity from accuracy."""
 
-    log_prior: Tensor  # (*batch, states)
-    log_likelihood: Mapping[
-        str, Tensor
-    ]  # of each observed site (or linked sites): (*batch, states)
+    prior: Tensor  # (*batch, states)
+    likelihood: Mapping[str, Tensor]  # of each observed site (or linked sites): (*batch, states)
+    evidence: Tensor  # (*batch): p(o_t | o_{<t})
+    in_logs: bool = True  # whether all of these are logarithms
 
-    def map(self, move: Callable[[Tensor], Tensor]) -> Evidence:
-        """The same evidence with its batch dims rearranged."""
-        moved = {name: move(value) for name, value in self.log_likelihood.items()}
-        return Evidence(move(self.log_prior), moved)
+    def log(self, tensor: Tensor) -> Tensor:
+        """One of these as a logarithm."""
+        return tensor if self.in_logs else ops.log(tensor)
+
+    def map(self, move: Callable[[Tensor, int], Tensor]) -> Evidence:
+        """The same evidence with its batch dims, spelled out for all, rearranged."""
+        batch = self.evidence.shape
+        moved = {
+            name: move(value.expand(*batch, -1), 1) for name, value in self.likelihood.items()
+        }
+        prior = move(self.prior.expand(*batch, -1), 1)
+        return Evidence(prior, moved, move(self.evidence, 0), self.in_logs)
 
 
 @dataclass(frozen=True)
@@ -45,8 +53,8 @@ class JointBelief(Belief):
     sites: tuple[Site, ...]
     probs_: Tensor | None = None  # (*batch, states): one of the two is given
     log_probs_: Tensor | None = None  # (*batch, states)
-    log_evidence: Tensor | None = None  # (*batch): log p(o_t | o_{<t}) of the last update
     evidence: Evidence | None = field(default=None, repr=False)
+    floor: float | None = None  # no positive probability has a smaller logarithm; where known
 
     @property
     def probs(self) -> Tensor:
@@ -70,19 +78,34 @@ class JointBelief(Belief):
             found = held[name] = make()
         return found
 
+    def smallest(self) -> float:
+        """The logarithm of the smallest positive probability, in nats."""
+        log_probs = ops.log(self.probs) if self.log_probs_ is None else self.log_probs_
+        return float(ops.smallest_log(log_probs.detach()))
+
+    def outlasts(self, change: float) -> float | None:
+        """The floor after a change of ``change`` nats; ``None`` where probabilities underflow."""
+        floor = self.floor
+        least = ops.least_log(self._held.dtype)
+        if floor is None or floor + change < least:
+            floor = self.smallest()
+        return floor + change if floor + change >= least else None
+
+    @property
+    def _held(self) -> Tensor:
+        return self.log_probs if self.probs_ is None else self.probs_
+
     @property
     def batch_shape(self) -> torch.Size:
         """Shape of the batch of beliefs."""
-        held = self.log_probs if self.probs_ is None else self.probs_
-        return held.shape[:-1]
+        return self._held.shape[:-1]
 
     def _map(self, move: Callable[[Tensor, int], Tensor]) -> JointBelief:
         return replace(
             self,
             probs_=None if self.probs_ is None else move(self.probs_, 1),
             log_probs_=None if self.log_probs_ is None else move(self.log_probs_, 1),
-            log_evidence=None if self.log_evidence is None else move(self.log_evidence, 0),
-            evidence=self.evidence and self.evidence.map(lambda tensor: move(tensor, 1)),
+            evidence=self.evidence and self.evidence.map(move),
         )
 
     @property
@@ -93,9 +116,9 @@ class JointBelief(Belief):
     @property
     def free_energy(self) -> Tensor:
         """F of the last update in nats, ``(*batch)``: exactly -log p(o_t | o_{<t})."""
-        if self.log_evidence is None:
+        if self.evidence is None:
             return self.probs.new_zeros(self.batch_shape)
-        return -self.log_evidence
+        return -self.evidence.log(self.evidence.evidence)
 
     @cached_property
     def terms(self) -> FreeEnergyTerms:
@@ -103,11 +126,12 @@ class JointBelief(Belief):
         zero = self.probs.new_zeros(self.batch_shape)
         if self.evidence is None:
             return FreeEnergyTerms(zero, zero)
+        log = self.evidence.log
         accuracy = {
-            name: ops.exp_dot(self.log_probs, log_likelihood)
-            for name, log_likelihood in self.evidence.log_likelihood.items()
+            name: ops.exp_dot(self.log_probs, log(likelihood))
+            for name, likelihood in self.evidence.likelihood.items()
         }
-        complexity = ops.kl(self.log_probs, self.evidence.log_prior)
+        complexity = ops.kl(self.log_probs, log(self.evidence.prior))
         return FreeEnergyTerms(complexity, sum(accuracy.values(), zero), accuracy)
 
     @cached_property

@@ -14,21 +14,26 @@ from .. import ops
 from .._checks import by_site, complain, one_batch
 from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms
-from .base import Branches, BranchingFilter
+from .base import Branches, BranchingFilter, SweepingFilter
 from .belief import Evidence, JointBelief
 from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods, impossible
-from .motion import action_index, by_action, fan_out
+from .linear import LinearMap, linear_map
+from .motion import action_index, by_action, fan_out, single_action
 from .outcomes import (
+    Look,
     OutcomeModel,
     ScoredOutcomes,
+    batched,
     joint_likelihood,
     outcome_model,
     score_outcomes,
 )
 from .smoothing import Smoothing, backward
+from .sweep import Prefixes, Unrolled, sweep
 
 KEPT_STEPS = 1024  # time steps whose preferences are kept
+KEPT_TREES = 8
 
 
 class _Arrays:
@@ -39,7 +44,21 @@ class _Arrays:
         self.dynamics: Dynamics = dynamics(tables)
         self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
         self._outcomes: OutcomeModel | None = None
-        self._scored: dict[int, tuple[Any, ScoredOutcomes, Tensor | None]] = {}
+        self._scored: dict[int, tuple[Any, ScoredOutcomes, Look | None]] = {}
+        self._unrolled: dict[tuple[int, int], tuple[Any, Any, Unrolled]] = {}
+        self._move: LinearMap | None = None
+
+    @property
+    def learned(self) -> bool:
+        """Whether gradients reach the tables."""
+        return self.dynamics.transition.requires_grad
+
+    @property
+    def move(self) -> LinearMap:
+        """From states to next states under every action, ``(next states * actions)``."""
+        if self._move is None:
+            self._move = linear_map(self.dynamics.transition.permute(1, 2, 0).flatten(1))
+        return self._move
 
     def outcomes(self, joint: bool) -> OutcomeModel:
         if self._outcomes is None:
@@ -50,7 +69,7 @@ class _Arrays:
     def joint_likelihood(self) -> Tensor:
         return joint_likelihood(self.tables)
 
-    def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Tensor | None]:
+    def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Look | None]:
         """How outcomes are scored now, and one step ahead of the present state."""
         key = id(preferences)  # kept alive with its value, so that no other takes its place
         if key not in self._scored:
@@ -60,8 +79,20 @@ class _Arrays:
             self._scored[key] = (preferences, found, found.ahead(self.dynamics.transition))
         return self._scored[key][1:]
 
+    def unrolled(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled:
+        """The map of a whole tree; those of a few trees are kept."""
+        key = (id(scored), id(prefixes))
+        if key not in self._unrolled:
+            if len(self._unrolled) >= KEPT_TREES:
+                self._unrolled.pop(next(iter(self._unrolled)))
+            controls, transition = self.tables.controls, self.dynamics.transition
+            index = [action_index(controls, u, transition.device) for u in prefixes.actions]
+            found = Unrolled.of(scored, transition, prefixes, index)
+            self._unrolled[key] = (scored, prefixes, found)
+        return self._unrolled[key][-1]
 
-class ExactFilter(BranchingFilter):
+
+class ExactFilter(BranchingFilter, SweepingFilter):
     r"""Exact inference over the joint state of a discrete program.
 
     .. math::
@@ -126,9 +157,9 @@ class ExactFilter(BranchingFilter):
     @property
     def scoring_bytes(self) -> int:
         """Memory that predicting and scoring one belief takes."""
-        columns = self._current().outcomes(self.joint_outcomes).likelihood.shape[-1]
-        numbers = 2 * self.tables.joint_size + 4 * columns
-        return numbers * torch.empty(0, dtype=self.dtype).element_size()
+        arrays = self._current()
+        columns = arrays.outcomes(self.joint_outcomes).likelihood.shape[-1]
+        return (2 * arrays.tables.joint_size + 4 * columns) * self.dtype.itemsize
 
     @property
     def dtype(self) -> torch.dtype:
@@ -162,26 +193,24 @@ class ExactFilter(BranchingFilter):
             ValueError: for an action outside of the space.
         """
         arrays = self._current()
+        choice = single_action(arrays.tables.controls, action)
+        floor = belief.outlasts(arrays.dynamics.smallest)
+        if choice is not None and floor is not None:
+            probs = belief.probs @ arrays.dynamics.each[choice]
+            return JointBelief(belief.step + 1, arrays.tables.states, probs, floor=floor)
         index = action_index(arrays.tables.controls, action, self.device)
         with one_batch(belief=belief.batch_shape, action=index.shape):
-            probs, log_probs = self._moved(belief, index, arrays.dynamics)
-        return JointBelief(belief.step + 1, arrays.tables.states, probs, log_probs)
+            moved = self._moved(belief, index, arrays.dynamics)
+        return JointBelief(belief.step + 1, arrays.tables.states, **moved)
 
-    def _moved(
-        self, belief: JointBelief, index: Tensor, dynamics: Dynamics
-    ) -> tuple[Tensor | None, Tensor | None]:
+    def _moved(self, belief: JointBelief, index: Tensor, dynamics: Dynamics) -> dict[str, Any]:
         """Probabilities of the next states, or their logarithms where those would underflow."""
-        if self._underflows(belief, dynamics):
-            log_matrices = dynamics.log_transition
-            return None, by_action(belief.log_probs, index, log_matrices, ops.log_vecmat)
-        return by_action(belief.probs, index, dynamics.transition, torch.matmul), None
-
-    @staticmethod
-    def _underflows(belief: JointBelief, dynamics: Dynamics) -> bool:
-        if belief.log_probs_ is None:
-            return False
-        smallest = float(ops.smallest_log(belief.log_probs_.detach()))
-        return smallest + dynamics.smallest < math.log(torch.finfo(belief.log_probs_.dtype).tiny)
+        floor = belief.outlasts(dynamics.smallest)
+        if floor is None:
+            log_probs = by_action(belief.log_probs, index, dynamics.log_transition, ops.log_vecmat)
+            return {"log_probs_": log_probs}
+        probs = by_action(belief.probs, index, dynamics.transition, torch.matmul)
+        return {"probs_": probs, "floor": floor}
 
     def update(self, belief: JointBelief, observation: Mapping[str, Any]) -> JointBelief:  # type: ignore[override]
         """q(s_t | o_{<=t}) by Bayes' rule, the minimum of variational free energy.
@@ -197,6 +226,34 @@ class ExactFilter(BranchingFilter):
         """
         arrays = self._current()
         by_site("observation", observation, self.observation_sites)
+        found = self._by_product(belief, observation, arrays)
+        return self._in_logs(belief, observation, arrays) if found is None else found
+
+    def _by_product(
+        self, belief: JointBelief, observation: Mapping[str, Any], arrays: _Arrays
+    ) -> JointBelief | None:
+        """Multiply probabilities; ``None`` where that could go wrong, or needs to be explained."""
+        plain = arrays.likelihoods.plain(observation)
+        if plain is None:
+            return None
+        floor, prior = belief.outlasts(plain.smallest), belief.probs
+        if floor is None or (plain.product.dim() > 1 and plain.product.shape != prior.shape):
+            return None
+        joint = prior * plain.product
+        evidence = joint.sum(-1)
+        if ops.any_equal(evidence, 0.0):
+            return None
+        return JointBelief(
+            belief.step,
+            arrays.tables.states,
+            probs_=joint / (evidence.unsqueeze(-1) if evidence.dim() else evidence),
+            evidence=Evidence(prior, plain.each, evidence, in_logs=False),
+            floor=floor,
+        )
+
+    def _in_logs(
+        self, belief: JointBelief, observation: Mapping[str, Any], arrays: _Arrays
+    ) -> JointBelief:
         evidence = arrays.likelihoods(observation)
         seen = {name: value.shape[:-1] for name, value in evidence.items()}
         with one_batch(belief=belief.batch_shape, **seen):
@@ -208,8 +265,7 @@ class ExactFilter(BranchingFilter):
             belief.step,
             arrays.tables.states,
             log_probs_=log_joint - log_evidence.unsqueeze(-1),
-            log_evidence=log_evidence,
-            evidence=Evidence(belief.log_probs, evidence).map(lambda x: x.expand_as(log_joint)),
+            evidence=Evidence(belief.log_probs, evidence, log_evidence),
         )
 
     def expected_free_energy(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
@@ -223,9 +279,27 @@ class ExactFilter(BranchingFilter):
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step + 1)
         scored, ahead = arrays.scored(self.joint_outcomes, preferences)
+        probs = belief.probs
         if ahead is None:
-            return scored.terms(fan_out(belief.probs, arrays.dynamics.transition, torch.matmul))
-        return scored.read((belief.probs @ ahead.flatten(1)).unflatten(-1, ahead.shape[1:]))
+            return scored.terms(fan_out(probs, arrays.dynamics.transition, torch.matmul))
+        found = ahead(probs.reshape(-1, probs.shape[-1]).T)
+        return ExpectedFreeEnergyTerms(batched(found, probs.shape[:-1]), self.observation_sites)
+
+    def sweep(self, belief: JointBelief, prefixes: Prefixes) -> Tensor | None:  # type: ignore[override]
+        """Terms of every prefix, in one product or in one for each depth."""
+        arrays = self._current()
+        first = belief.step + 1
+        preferences = [
+            self._compiled.preferences(first + depth) for depth in range(len(prefixes.actions))
+        ]
+        scored, ahead = arrays.scored(self.joint_outcomes, preferences[0])
+        quick = self.stationary and not arrays.learned
+        if quick and Unrolled.fits(scored, prefixes):
+            return arrays.unrolled(scored, prefixes)(belief.probs)
+        if ahead is None or not all(prefixes.complete):
+            return None
+        looks = [arrays.scored(self.joint_outcomes, p)[1] for p in preferences]
+        return sweep(belief.probs, [look for look in looks if look is not None], arrays.move)
 
     @property
     def transition(self) -> Tensor:

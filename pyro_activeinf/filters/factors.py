@@ -193,7 +193,7 @@ class FactorOutcomes:
     @property
     def numbers(self) -> int:
         """Numbers that the largest part takes for one belief."""
-        return max(sum(scored.weights.shape) for _, scored in self.parts)
+        return max(scored.numbers for _, scored in self.parts)
 
     def terms(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:
         """Terms of each site, and their sums."""

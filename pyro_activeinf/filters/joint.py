@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -24,6 +25,11 @@ class Dynamics:
     log_transition: Tensor  # (actions, states, next states)
     transition: Tensor  # (actions, states, next states), as probabilities
     smallest: float  # the smallest finite log-probability of a transition
+
+    @cached_property
+    def each(self) -> tuple[Tensor, ...]:
+        """The transition under each action, ``(states, next states)``."""
+        return self.transition.unbind(0)
 
 
 def require_room(what: str, count: float, dtype: torch.dtype, way_out: str) -> None:

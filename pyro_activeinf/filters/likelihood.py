@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,6 +15,40 @@ from .._checks import complain
 from ..compile import Site, Tables
 from ..records import SoftObservation
 from .joint import log_likelihood, outcome_sites
+
+KEPT_OBSERVATIONS = 2**10
+
+
+@dataclass(frozen=True)
+class Plain:
+    """Likelihoods of plain values, as probabilities."""
+
+    each: Mapping[str, Tensor]  # of each observed site, (*batch, states)
+    product: Tensor  # (*batch, states)
+    smallest: float  # no positive product has a smaller logarithm
+
+
+@dataclass(frozen=True)
+class Rows:
+    """p(o | s) of one observation site, a row for each of its values."""
+
+    site: Site
+    probs: Tensor  # (values, states)
+    smallest: float  # logarithm of the smallest positive one
+
+    @classmethod
+    def of(cls, tables: Tables, name: str) -> Rows:
+        """The rows of a site that others do not depend on."""
+        log_probs = log_likelihood(tables, [name]).T
+        smallest = float(ops.smallest_log(log_probs.detach()))
+        return cls(outcome_sites(tables, [name])[0], log_probs.exp().contiguous(), smallest)
+
+    def pick(self, value: object) -> Tensor | None:
+        """The rows of some values; ``None`` where one is missing or uncertain."""
+        if self.site.log_likelihood(value) is not None:
+            return None
+        index = self.site.index(value)
+        return None if bool((index < 0).any()) else self.probs[index]
 
 
 class SiteLikelihoods:
@@ -26,6 +61,43 @@ class SiteLikelihoods:
         self._groups = [
             (outcome_sites(tables, group), log_likelihood(tables, group)) for group in groups
         ]
+        self._rows = {group[0]: Rows.of(tables, group[0]) for group in groups if len(group) == 1}
+        self._single = len(self._rows) == len(self._groups)
+        self._met: dict[tuple[tuple[str, int], ...], Plain] = {}  # single observations
+
+    def plain(self, observation: Mapping[str, Any]) -> Plain | None:
+        """Likelihoods as probabilities; ``None`` where a value is missing or uncertain.
+
+        Also where sites depend on each other, or where batches do not have the same shape.
+        """
+        if not self._single or not observation:
+            return None
+        key: list[tuple[str, int]] = []
+        for name, value in observation.items():
+            position = self._rows[name].site.position(value)
+            if position is None:
+                return self._multiplied(observation)
+            key.append((name, position))
+        found = self._met.get(tuple(key))
+        if found is None:
+            found = self._multiplied(observation)
+            if found is not None and len(self._met) < KEPT_OBSERVATIONS:
+                self._met[tuple(key)] = found
+        return found
+
+    def _multiplied(self, observation: Mapping[str, Any]) -> Plain | None:
+        each: dict[str, Tensor] = {}
+        for name, value in observation.items():
+            picked = self._rows[name].pick(value)
+            if picked is None:
+                return None
+            each[name] = picked
+        if len({row.shape for row in each.values()}) > 1:
+            return None
+        smallest = sum(self._rows[name].smallest for name in each)
+        if smallest < ops.least_log(next(iter(each.values())).dtype):
+            return None
+        return Plain(each, math.prod(each.values()), smallest)  # type: ignore[arg-type, call-overload]
 
     def __call__(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
         """Log-likelihoods ``(*batch, states)`` of the groups that were observed."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,6 +43,22 @@ def action_index(controls: Sequence[int], action: Any, device: torch.device) -> 
     for f, size in enumerate(controls):
         index = index * size + in_range(f"action[..., {f}]", tensor[..., f], size)
     return index
+
+
+def single_action(controls: Sequence[int], action: Any) -> int | None:
+    """A single action of one control, as a number in the space; else ``None``.
+
+    Example:
+        >>> single_action([4], torch.tensor(2)), single_action([4], torch.tensor([2]))
+        (2, None)
+    """
+    if len(controls) != 1:
+        return None
+    if isinstance(action, Tensor | np.ndarray) and not action.ndim:
+        action = action.item()
+    if not isinstance(action, int | np.integer):
+        return None
+    return int(action) if 0 <= action < controls[0] else None
 
 
 def by_action(beliefs: Tensor, index: Tensor, matrices: Tensor, apply: Apply) -> Tensor:

@@ -1,10 +1,11 @@
-"""What a belief predicts to be seen, and what that is worth: one matrix product per step."""
+"""What a belief predicts to be seen, and what that is worth: two linear maps of the states."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from .. import ops
 from ..compile import Role, Table, Tables
 from ..records import ExpectedFreeEnergyTerms
 from .joint import log_likelihood
+from .linear import LinearMap, linear_map
 
 FUSED_PRODUCTS = 2**31
 
@@ -30,6 +32,16 @@ class OutcomeModel:
     groups: Tensor  # (columns, 1 + sites): 1 where a column counts for a group
     ambiguity: Tensor  # (states, 1 + sites): H[p(o | s)]
 
+    @cached_property
+    def rows(self) -> Tensor:
+        """The groups as rows, ``(1 + sites, columns)``."""
+        return self.groups.T.contiguous()
+
+    def minus_entropies(self, outcomes: Tensor) -> Tensor:
+        """-H[q(o)] of each group ``(1 + sites, n)`` from probabilities ``(columns, n)``."""
+        information = ops.xlogx(outcomes)
+        return information.sum(0) if len(self.sites) == 1 else self.rows @ information
+
 
 def outcome_model(tables: Tables, joint: bool) -> OutcomeModel:
     """Lay the likelihoods of all observation sites side by side."""
@@ -44,7 +56,7 @@ def outcome_model(tables: Tables, joint: bool) -> OutcomeModel:
         blocks, groups = [both, *blocks], [_indicator(both.shape[-1], 0, len(names)), *groups]
     likelihood = torch.cat(blocks, -1)
     indicator = torch.cat(groups).to(likelihood)
-    return OutcomeModel(names, likelihood, indicator, -ops.xlogx(likelihood) @ indicator)
+    return OutcomeModel(names, likelihood, indicator, -(ops.xlogx(likelihood) @ indicator))
 
 
 def joint_likelihood(tables: Tables) -> Tensor:
@@ -64,55 +76,102 @@ class ScoredOutcomes:
     """An outcome model joined with the preferences of one time step."""
 
     model: OutcomeModel
-    weights: Tensor  # (states, columns + groups of: ambiguity, preference, forbidden mass)
-    forbids: bool  # whether some outcome has a preference of -inf
+    worth: Tensor  # (states, 4 terms * groups): preference, 0, ambiguity, 0
+    forbidden: Tensor | None  # (states, groups): mass of outcomes with a preference of -inf
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that scoring one belief takes: its states, and what they map to."""
+        return self.worth.shape[0] + self.model.likelihood.shape[1] + self.worth.shape[1]
+
+    @cached_property
+    def now(self) -> Look:
+        """How a belief about the present state is scored."""
+        return Look.of(self, None)
 
     def terms(self, probs: Tensor) -> ExpectedFreeEnergyTerms:
         r"""Expected free energy of predicted states ``(*batch, states)``.
 
         .. math:: G = -E_q[\log \tilde p(o)] - H[q(o)] + E_{q(s)}[H[p(o|s)]]
         """
-        return self.read(probs @ self.weights)
+        found = self.now(probs.reshape(-1, probs.shape[-1]).T)
+        return ExpectedFreeEnergyTerms(batched(found, probs.shape[:-1], False), self.model.sites)
 
-    def ahead(self, transition: Tensor) -> Tensor | None:
-        """Weights that score the next step from the present state: ``(states, actions, columns)``.
+    def ahead(self, transition: Tensor) -> Look | None:
+        """How the next step is scored from the present state, under every action.
 
-        ``None`` where multiplying them out would cost more than it saves.
+        ``None`` where multiplying the maps out would cost more than it saves.
         """
         actions, states, _ = transition.shape
-        if float(actions) * states * states * self.weights.shape[-1] > FUSED_PRODUCTS:
+        columns = self.model.likelihood.shape[-1] + self.worth.shape[-1]
+        if float(actions) * states * states * columns > FUSED_PRODUCTS:
             return None
-        return torch.einsum("ust,tc->suc", transition, self.weights)
+        return Look.of(self, transition.transpose(0, 1))
 
-    def read(self, found: Tensor) -> ExpectedFreeEnergyTerms:
-        """Terms from predicted columns ``(*batch, columns)``: a product with the weights."""
-        columns, groups = self.model.groups.shape
-        entropy = -ops.xlogx(found[..., :columns]) @ self.model.groups
-        ambiguity, preference, *forbidden = found[..., columns:].split(groups, -1)
+
+def batched(terms: Tensor, batch: torch.Size, futures: bool = True) -> Tensor:
+    """``(4, groups, futures, n)`` to ``(*batch[, futures], 4, groups)``."""
+    values = terms.permute(3, 2, 0, 1)
+    if not futures:
+        values = values.squeeze(1)
+    return values.reshape(*batch, *values.shape[1:]) if batch else values[0]
+
+
+@dataclass(frozen=True)
+class Look:
+    """Scores the outcomes of several futures of a belief, by one linear map of its states."""
+
+    model: OutcomeModel
+    forbids: bool
+    rows: LinearMap  # to (columns + 4 terms * groups [+ groups]) * futures
+    futures: int
+
+    @classmethod
+    def of(cls, scored: ScoredOutcomes, moves: Tensor | None) -> Look:
+        """Score after ``moves``, p(s' | s) of each future ``(states, futures, next states)``."""
+        parts = [scored.model.likelihood, scored.worth]
+        if scored.forbidden is not None:
+            parts.append(scored.forbidden)
+        matrix = torch.cat(parts, -1)
+        if moves is not None:
+            matrix = torch.einsum("sft,tc->scf", moves, matrix).flatten(1)
+        futures = 1 if moves is None else moves.shape[1]
+        return cls(scored.model, scored.forbidden is not None, linear_map(matrix), futures)
+
+    def __call__(self, columns: Tensor) -> Tensor:
+        """Terms ``(4, 1 + sites, futures, n)`` of beliefs ``(states, n)``."""
+        found = self.rows(columns)
+        count, groups = self.model.groups.shape
+        end, n = count * self.futures, self.futures * columns.shape[-1]
+        outcomes = found[:end].reshape(count, n)
+        values = found[end : end + 4 * groups * self.futures].reshape(4, groups, n)
+        if values.requires_grad:
+            values = values.clone()
+        values[1].sub_(self.model.minus_entropies(outcomes))  # the map leaves zeros there
         if self.forbids:
-            preference = torch.where(forbidden[0] > 0, -math.inf, preference)
-        values = torch.stack([preference, entropy, ambiguity, torch.zeros_like(entropy)], -2)
-        return ExpectedFreeEnergyTerms(values, self.model.sites)
+            mass = found[end + 4 * groups * self.futures :].reshape(1, groups, n)
+            values = torch.cat([torch.where(mass > 0, -math.inf, values[:1]), values[1:]])
+        return values.reshape(4, groups, self.futures, -1)
 
 
 def score_outcomes(
     tables: Tables, model: OutcomeModel, preferences: Sequence[Table]
 ) -> ScoredOutcomes:
     r"""Fold preferences into the state space: :math:`c(s) = E_{p(o|s)}[\log \tilde p(o)]`."""
-    states = model.likelihood.shape[0]
-    groups = len(model.sites) + 1
-    worth = [model.likelihood.new_zeros(states) for _ in range(groups)]
-    forbidden = [model.likelihood.new_zeros(states) for _ in range(groups)]
+    worth = torch.zeros_like(model.ambiguity)
+    forbidden = torch.zeros_like(model.ambiguity)
     for table in preferences:
         value, mass = expected_preference(tables, table)
-        for group in (0, 1 + model.sites.index(table.variable.name)):
-            worth[group] = worth[group] + value
-            forbidden[group] = forbidden[group] + mass
-    columns = [model.likelihood, model.ambiguity, torch.stack(worth, -1)]
-    forbids = any(bool((mass > 0).any()) for mass in forbidden)
-    if forbids:
-        columns.append(torch.stack(forbidden, -1))
-    return ScoredOutcomes(model, torch.cat(columns, -1), forbids)
+        counted = worth.new_zeros(worth.shape[-1])
+        counted[[0, 1 + model.sites.index(table.variable.name)]] = 1.0
+        worth = worth + value.unsqueeze(-1) * counted
+        forbidden = forbidden + mass.unsqueeze(-1) * counted
+    zero = torch.zeros_like(worth)
+    return ScoredOutcomes(
+        model,
+        torch.cat([worth, zero, model.ambiguity, zero], -1),
+        forbidden if bool((forbidden > 0).any()) else None,
+    )
 
 
 def expected_preference(tables: Tables, table: Table) -> tuple[Tensor, Tensor]:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, nonnegative, positive_int, readable_bytes, whole_numbers
-from ..compile import control_sizes
-from ..filters import Filter
+from ..compile import Settled, control_sizes
+from ..filters import Filter, SweepingFilter
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
 from .base import Planner, counted_terms
 from .posterior import policy_posterior
-from .tree import PolicyTree, all_policies, policy_tree
+from .tree import PolicyTree, all_policies, node_places, policy_tree
 
 
 class OpenLoop(Planner):
@@ -63,25 +63,36 @@ class OpenLoop(Planner):
         self.precision = nonnegative("precision", precision)
         self.terms = counted_terms(terms)
         self.memory_limit = positive_int("memory_limit", memory_limit)
-        self._layouts: dict[tuple[object, ...], _Layout] = {}
+        self._layouts: dict[tuple[tuple[int, ...], torch.device, int], _Layout] = {}
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the policies from a belief on; batched over the belief's dims."""
         controls = control_sizes(filter.actions)
         if not controls:
             raise ValueError(complain("model.actions", "a space of actions to plan over", None))
-        batch = math.prod(belief.batch_shape)
-        self._require_memory(filter, controls, batch)
-        rows = max(1, self.memory_limit // (4 * batch * filter.scoring_bytes))
-        layout = self._layout(controls, rows, filter.device)
-        chunks = [score(filter, belief, tree, layout.every) for tree in layout.trees]
-        values = chunks[0] if len(chunks) == 1 else torch.cat(chunks, -4)
-        if layout.inverse is not None:
-            values = values.index_select(-4, layout.inverse)
-        per_step = ExpectedFreeEnergyTerms(values, filter.observation_sites)
+        with Settled():
+            layout = self._layout(filter, controls, math.prod(belief.batch_shape))
+            chunks = [score(filter, belief, tree, layout.every) for tree in layout.trees]
+            habit = filter.habit()
+        values = chunks[0] if len(chunks) == 1 else torch.cat(chunks, -3)
         return policy_posterior(
-            layout.policies, per_step, self.terms, self.precision, filter.habit(), controls
+            layout.policies,
+            ExpectedFreeEnergyTerms(values, filter.observation_sites),
+            self.terms,
+            self.precision,
+            habit,
+            controls,
+            places=layout.places,
         )
+
+    def _layout(self, filter: Filter, controls: tuple[int, ...], batch: int) -> _Layout:
+        """The policies as trees whose scores fit into memory; the last one made is kept."""
+        key = (controls, filter.device, batch * filter.scoring_bytes)
+        if key not in self._layouts:
+            self._require_memory(filter, controls, batch)
+            rows = max(1, self.memory_limit // (4 * batch * filter.scoring_bytes))
+            self._layouts = {key: self._laid_out(controls, rows, filter.device)}
+        return self._layouts[key]
 
     def _require_memory(self, filter: Filter, controls: tuple[int, ...], batch: int) -> None:
         if self.policies is None:
@@ -89,7 +100,7 @@ class OpenLoop(Planner):
         else:
             count = len(self.policies)
         numbers = count * self.horizon * 4 * (1 + len(filter.observation_sites))
-        size = 2 * numbers * batch * torch.empty(0, dtype=filter.dtype).element_size()
+        size = 2 * numbers * batch * filter.dtype.itemsize
         if size > self.memory_limit:
             raise ValueError(
                 complain(
@@ -101,25 +112,22 @@ class OpenLoop(Planner):
                 )
             )
 
-    def _layout(self, controls: tuple[int, ...], rows: int, device: torch.device) -> _Layout:
-        """The policies as trees of at most so many rows; the last one made is kept."""
+    def _laid_out(self, controls: tuple[int, ...], rows: int, device: torch.device) -> _Layout:
         policies = self._given(controls, device)
-        key = (controls, device, min(rows, len(policies)))
-        if key not in self._layouts:
-            distinct, inverse = policies, None
-            if self.policies is not None:
-                distinct, inverse = torch.unique(policies, dim=0, return_inverse=True)
-            trees = [policy_tree(p, controls) for p in self._split(distinct, controls, rows)]
-            every = all_policies(controls, 1, device).squeeze(1)
-            self._layouts = {key: _Layout(policies, inverse, trees, every)}
-        return self._layouts[key]
+        distinct, inverse = policies, None
+        if self.policies is not None:
+            distinct, inverse = torch.unique(policies, dim=0, return_inverse=True)
+        trees = [policy_tree(p, controls) for p in self._split(distinct, controls, rows)]
+        places = node_places(trees)
+        every = all_policies(controls, 1, device).squeeze(1)
+        return _Layout(policies, places if inverse is None else places[inverse], trees, every)
 
     def _given(self, controls: tuple[int, ...], device: torch.device) -> Tensor:
         """The policies to score, in the order in which they are reported."""
         if self.policies is None:
             for (known, where, _), layout in self._layouts.items():
                 if (known, where) == (controls, device):
-                    return layout.policies
+                    return layout.policies  # the same for another batch
             return all_policies(controls, self.horizon, device)
         expected = 2 if len(controls) == 1 else 3
         if self.policies.dim() != expected or (
@@ -147,28 +155,35 @@ class _Layout:
     """Policies laid out for scoring."""
 
     policies: Tensor  # (policies, time[, controls]), as reported
-    inverse: Tensor | None  # (policies,): where each is found among the sorted, distinct ones
+    places: Tensor  # (policies, time): where the prefixes of each are among the trees' nodes
     trees: list[PolicyTree]  # of the sorted, distinct ones, in chunks
     every: Tensor  # (actions[, controls])
 
 
 def score(filter: Filter, belief: Belief, tree: PolicyTree, every: Tensor) -> Tensor:
-    """Terms of every policy at every step, ``(*batch, policies, time, 4, 1 + sites)``."""
+    """Terms of every prefix, the shorter ones first, ``(*batch, nodes, 4, 1 + sites)``."""
+    values = filter.sweep(belief, tree) if isinstance(filter, SweepingFilter) else None
+    if values is None:
+        values = torch.cat(list(_step_by_step(filter, belief, tree, every)), -3)
+    return values
+
+
+def _step_by_step(
+    filter: Filter, belief: Belief, tree: PolicyTree, every: Tensor
+) -> Iterator[Tensor]:
+    """Terms of the prefixes of each length, ``(*batch, prefixes, 4, 1 + sites)``."""
     batch = belief.batch_shape
     current = belief.reshape(*batch, 1)
-    found = []
-    for t, (actions, nodes) in enumerate(zip(tree.actions, tree.nodes, strict=True)):
+    for t, actions in enumerate(tree.actions):
         last = t == len(tree.actions) - 1
         if tree.complete[t]:
-            values = filter.look_ahead(current).values.flatten(-4, -3)
+            yield filter.look_ahead(current).values.flatten(-4, -3)
             if not last:
                 fanned = filter.predict(current.reshape(*current.batch_shape, 1), every)
                 current = fanned.reshape(*batch, len(actions))
         else:
             current = filter.predict(current.take(tree.parents[t]), actions)
-            values = filter.expected_free_energy(current).values
-        found.append(values if len(nodes) == len(actions) else values.index_select(-3, nodes))
-    return torch.stack(found, -3)
+            yield filter.expected_free_energy(current).values
 
 
 def _checked(policies: Tensor, horizon: int) -> Tensor:

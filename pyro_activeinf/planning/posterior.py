@@ -15,27 +15,35 @@ from ..records import ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
 
 def policy_posterior(
     policies: Tensor,
-    per_step: ExpectedFreeEnergyTerms,
+    nodes: ExpectedFreeEnergyTerms,
     terms: frozenset[str],
     precision: float,
     habit: Mapping[str, Tensor],
     controls: Sequence[int],
     report: PlanReport | None = None,
+    places: Tensor | None = None,
 ) -> PolicyPosterior:
     r""":math:`q(\pi) \propto p(\pi) e^{-\gamma G(\pi)}`, and its marginal over the first action.
+
+    Args:
+        nodes: terms of the steps of policies; see :class:`PolicyPosterior`, as for ``places``.
 
     Raises:
         ValueError: where no policy has positive probability.
     """
-    total = ExpectedFreeEnergyTerms(per_step.values.sum(-3), per_step.sites)
-    scores = total.select(terms)
+    each = nodes.select(terms)
+    if places is not None:
+        each = each[..., places]
+    scores = each.sum(-1)
     probs = boltzmann(scores, precision, log_habit(policies, habit))
     action_probs = marginal_action_probs(policies, probs, controls)
-    return PolicyPosterior(policies, per_step, scores, probs, action_probs, report)
+    return PolicyPosterior(policies, nodes, scores, probs, action_probs, report, places)
 
 
 def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[int]) -> Tensor:
     """q(u) of the first action, ``(*batch, *controls)``."""
+    if len(policies) == math.prod(controls) ** policies.shape[1]:  # all of them, in order
+        return probs.reshape(*probs.shape[:-1], *controls, -1).sum(-1)
     first = first_action(policies, controls)
     total = probs.new_zeros(*probs.shape[:-1], math.prod(controls)).index_add(-1, first, probs)
     return total.unflatten(-1, tuple(controls))
@@ -43,10 +51,10 @@ def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[in
 
 def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:
     """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``."""
-    negative = (
-        -scores if log_prior is None else torch.where(log_prior > -math.inf, -scores, -math.inf)
-    )
-    if bool((negative == -math.inf).all(-1).any()):
+    negative = -scores
+    if log_prior is not None:
+        negative = torch.where(log_prior > -math.inf, negative, -math.inf)
+    if ops.any_equal(negative.amax(-1), -math.inf):
         raise ValueError(
             complain(
                 "policies",
@@ -58,7 +66,7 @@ def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Ten
         )
     if math.isinf(precision):
         return ops.softmax(negative, precision)
-    weighted = torch.where(negative > -math.inf, precision * negative, -math.inf)
+    weighted = ops.weighed(negative, precision)
     return torch.softmax(weighted if log_prior is None else weighted + log_prior, -1)
 
 

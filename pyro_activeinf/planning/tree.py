@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,3 +65,18 @@ def policy_tree(policies: Tensor, controls: Sequence[int]) -> PolicyTree:
         complete.append(len(parents[-1]) == (int(above[-1]) + 1) * math.prod(controls))
         above = node
     return PolicyTree(tuple(parents), tuple(actions), tuple(nodes), tuple(complete))
+
+
+def node_places(trees: Sequence[PolicyTree]) -> Tensor:
+    """Where the prefixes of each policy are in a list of all the nodes, ``(policies, time)``.
+
+    The nodes of one tree come after those of another, and those of one depth after another.
+
+    Example:
+        >>> node_places([policy_tree(all_policies([2], 2, torch.device("cpu")), [2])]).tolist()
+        [[0, 2], [0, 3], [1, 4], [1, 5]]
+    """
+    depths = [depth for tree in trees for depth in map(len, tree.actions)]
+    starts = itertools.accumulate(depths, initial=0)
+    each = [torch.stack([next(starts) + nodes for nodes in tree.nodes], -1) for tree in trees]
+    return torch.cat(each)

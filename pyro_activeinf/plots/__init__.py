@@ -11,9 +11,20 @@ from .animation import animate
 from .belief_maps import beliefs
 from .energy_lines import free_energy
 from .factor_graphs import model
+from .flow_steps import flow
 from .grid import Grid
 from .grid_maps import grid_beliefs
 from .plan_trees import plan
 from .policy_charts import policies
 
-__all__ = ["Grid", "animate", "beliefs", "free_energy", "grid_beliefs", "model", "plan", "policies"]
+__all__ = [
+    "Grid",
+    "animate",
+    "beliefs",
+    "flow",
+    "free_energy",
+    "grid_beliefs",
+    "model",
+    "plan",
+    "policies",
+]

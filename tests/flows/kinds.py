@@ -13,7 +13,7 @@ VARIANTS: dict[str, flows.Kind] = {
     "inverse of an affine autoregression": flows.Inverse(flows.AffineAutoregressive()),
     "inverse of a spline autoregression": flows.Inverse(flows.SplineAutoregressive()),
     "linear rational splines": flows.SplineCoupling(order="linear", count_bins=4),
-    "linear splines of coordinates": flows.Spline(order="linear", bound=2.0),
+    "linear splines of coordinates": flows.Spline(order="linear", bound=2.0, count_bins=4),
     "zuko in two passes": flows.ZukoSplineAutoregressive(passes=2),
 }
 EVERY: dict[str, flows.Kind] = {name: make() for name, make in KINDS.items()} | VARIANTS

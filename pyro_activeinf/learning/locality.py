@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import pyro
+from pyro import poutine
+from pyro.infer.autoguide import AutoGuide
 from torch import nn
 
 
@@ -28,11 +31,22 @@ def forget_stray_parameters(*programs: Any) -> None:
         context.param_state = _nothing()
 
 
-def _contexts(programs: tuple[Any, ...]) -> list[Any]:
+def _contexts(programs: Iterable[Any]) -> list[Any]:
     """Where Pyro notes the param statements within modules."""
-    parts = [part for p in programs if isinstance(p, nn.Module) for part in p.modules()]
+    parts = [part for p in programs for module in _modules(p) for part in module.modules()]
     found = (getattr(part, "_pyro_context", None) for part in parts)
     return [context for context in found if context is not None]
+
+
+def _modules(program: Any) -> list[nn.Module]:
+    """The modules that a program is, is a method of, was made for, or names."""
+    found = [program, getattr(program, "__self__", None)]
+    if isinstance(program, AutoGuide):
+        found.append(poutine.unwrap(program.model))
+    if inspect.isfunction(program):
+        names = inspect.getclosurevars(program)
+        found += [*names.nonlocals.values(), *names.globals.values()]
+    return [module for module in found if isinstance(module, nn.Module)]
 
 
 def _nothing() -> dict[str, Any]:

@@ -151,10 +151,13 @@ class Program:
         return dict(found.values())
 
     def _stored(self, sites: Iterable[Any]) -> dict[str, Tensor]:
+        """Parameters that were met, but are not of model and guide themselves."""
         own = {id(leaf) for leaf in self._own().values()}
-        names = [site["name"] for site in sites if id(_leaf(site["value"])) not in own]
+        met = {site["name"]: _leaf(site["value"]) for site in sites}
         store = dict(pyro.get_param_store().named_parameters())
-        if inside := [name for name in names if name not in store]:
+        found = {name: store.get(name, leaf) for name, leaf in met.items() if id(leaf) not in own}
+        inside = [k for k, v in found.items() if k not in store and not isinstance(v, nn.Parameter)]
+        if inside:
             raise ValueError(
                 complain(
                     "model, guide",
@@ -163,7 +166,7 @@ class Program:
                     "Make each a pyro.nn.PyroParam of the module.",
                 )
             )
-        return {f"store.{name}": store[name] for name in names}
+        return {f"store.{name}": leaf for name, leaf in found.items()}
 
 
 def _leaf(value: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -90,13 +91,14 @@ class Training:
     def state(self) -> dict[str, Any]:
         """All that the next step depends on, but random generators and data."""
         counter = self.program.counter
-        return {
-            "parameters": {k: t.detach().clone() for k, t in self.program.tensors.items()},
+        state = {
+            "parameters": {k: t.detach() for k, t in self.program.tensors.items()},
             "optimizer": self.optimizer.state_dict(),
             "kinds": self._kinds(),
             "scheduler": None if self.scheduler is None else self.scheduler.state_dict(),
             "counter": None if counter is None else int(counter),
         }
+        return deepcopy(state)
 
     def require_fit(self, state: Mapping[str, Any]) -> None:
         """Raise ``ValueError`` unless a state is one of these programs and of such an optimizer."""

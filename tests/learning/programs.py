@@ -41,7 +41,7 @@ class Regression(PyroModule):
     def forward(self, x: Tensor, y: Tensor) -> None:
         weights = pyro.sample("w", dist.Normal(torch.zeros(self.features), 1.0).to_event(1))
         with pyro.plate("rows", len(x)):
-            pyro.sample("y", dist.Normal(x @ weights, self.noise), obs=y)
+            pyro.sample("y", dist.Normal((x * weights).sum(-1), self.noise), obs=y)
 
 
 class Weights(PyroModule):

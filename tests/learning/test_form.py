@@ -25,7 +25,7 @@ def test_arguments_come_back() -> None:
     "other",
     [
         ({"a": torch.zeros(3), "b": [None, "text"]}, torch.ones(3, 1), 4),
-        ({"a": torch.zeros(2).float(), "b": [None, "text"]}, torch.ones(3, 1), 4),
+        ({"a": torch.zeros(2).half(), "b": [None, "text"]}, torch.ones(3, 1), 4),
         ({"a": torch.zeros(2), "b": [None, "other"]}, torch.ones(3, 1), 4),
         ({"a": torch.zeros(2), "b": [None, "text"]}, torch.ones(3, 1), 5),
         ({"a": torch.zeros(2), "b": [None, "text"]}, torch.ones(3, 1), 4.0),

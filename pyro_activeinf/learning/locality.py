@@ -9,7 +9,6 @@ from typing import Any
 
 import pyro
 from pyro import poutine
-from pyro.infer.autoguide import AutoGuide
 from torch import nn
 
 
@@ -40,9 +39,8 @@ def _contexts(programs: Iterable[Any]) -> list[Any]:
 
 def _modules(program: Any) -> list[nn.Module]:
     """The modules that a program is, is a method of, was made for, or names."""
-    found = [program, getattr(program, "__self__", None)]
-    if isinstance(program, AutoGuide):
-        found.append(poutine.unwrap(program.model))
+    model = poutine.unwrap(getattr(program, "model", None))
+    found = [program, getattr(program, "__self__", None), model]
     if inspect.isfunction(program):
         names = inspect.getclosurevars(program)
         found += [*names.nonlocals.values(), *names.globals.values()]

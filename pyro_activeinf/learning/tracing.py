@@ -29,8 +29,11 @@ class Decisions(TorchFunctionMode):
     """
 
     def __init__(self) -> None:
+        from .forks import Forks
+
         super().__init__()
         self.held: list[Tensor] = []
+        self.forks = Forks()
 
     def __torch_function__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -44,7 +47,10 @@ class Decisions(TorchFunctionMode):
             return self._answer(func, args[0])
         if func in READINGS:
             raise Untraceable(f"it takes numbers out of a tensor with {func.__name__}")
-        return func(*args, **(kwargs or {}))
+        self.forks.look()
+        result = func(*args, **(kwargs or {}))
+        self.forks.look()
+        return result
 
     def _within(self, hook: Callable[[Tensor], Any], grad: Tensor) -> Any:
         """Run a hook of the backward pass, which torch calls outside of all modes."""
@@ -77,15 +83,18 @@ def traced(
     """
     from torch.fx.experimental.proxy_tensor import make_fx
 
+    decisions = Decisions()
+
     def with_guard(*args: Tensor) -> tuple[Tensor, ...]:
-        with Decisions() as decisions:
+        with decisions:
             outputs = function(*args)
         held = decisions.held or [torch.ones((), dtype=torch.bool)]
         return torch.stack(held).all(), *outputs
 
     graph = make_fx(with_guard)(*(tensor.clone() for tensor in inputs))
     _lift(graph, leaves)
-    graph.graph.eliminate_dead_code()
+    if not decisions.forks.remove(graph.graph):
+        raise Untraceable("it uses random numbers that it draws and takes back")
     graph.recompile()
     return graph
 

@@ -163,8 +163,8 @@ class Walk(aif.GenerativeModel):
 class Look(aif.guides.RecognitionGuide):
     """Places each state near what is seen."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, model: Walk) -> None:
+        super().__init__(model)
         self.gain = torch.nn.Parameter(torch.tensor(0.5))
 
     def recognize(self, previous: Any, action: Any, observation: Any) -> Tensor:
@@ -177,7 +177,8 @@ def test_a_generative_model_and_a_recognition_guide(size: int | None, compile: A
     actions = 0.2 * torch.rand(16, 3, 1)
     steps = torch.cat([torch.zeros(16, 1), 0.8 + actions[..., 0]], -1)
     data = {"seen": steps.cumsum(-1) + 0.1 * torch.randn(16, 4)}, actions
-    model, guide = Walk(), Look()
+    model = Walk()
+    guide = Look(model)
     adam = partial(torch.optim.Adam, lr=0.05)
     run = quiet(
         model, guide, data, optimizer=adam, steps=120, batch_size=size, compile=compile, seed=0

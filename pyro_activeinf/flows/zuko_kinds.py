@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -25,7 +26,8 @@ def load() -> Any:
     """Import zuko, and put back the argument validation that its import switches off.
 
     Importing zuko sets ``Distribution._validate_args`` to ``False`` and its ``arg_constraints`` to
-    an empty dict, for torch and Pyro as well.
+    an empty dict, for torch and Pyro as well. Both are kept for the classes of zuko alone, which
+    cannot do without.
 
     Raises:
         ImportError: where zuko is not installed.
@@ -33,6 +35,8 @@ def load() -> Any:
     try:
         with _validation_kept():
             import zuko
+
+            _spare(zuko.distributions)
     except ImportError as error:
         way_out = f"{INSTALL} Or take flows.Inverse(flows.SplineAutoregressive())."
         raise ImportError(complain("zuko", "an installed package", "none", way_out)) from error
@@ -43,11 +47,23 @@ def load() -> Any:
 def _validation_kept() -> Iterator[None]:
     names = ("_validate_args", "arg_constraints")
     before = {name: vars(Distribution)[name] for name in names}
+    if "zuko" in sys.modules:  # whoever imported it had it their way
+        yield
+        return
     try:
         yield
     finally:
         for name, value in before.items():
             setattr(Distribution, name, value)
+
+
+def _spare(module: Any) -> None:
+    """Leave the distributions of zuko unvalidated, as they expect to be."""
+    for found in vars(module).values():
+        if isinstance(found, type) and found.__module__.startswith("zuko."):
+            found._validate_args = False
+            if "arg_constraints" not in vars(found):
+                found.arg_constraints = {}
 
 
 class ZukoLayer(Layer):

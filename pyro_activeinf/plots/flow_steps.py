@@ -71,7 +71,7 @@ def flow(
         mesh = _mesh(flow, density.base) if flow.dim == 2 else None
     for panel, step in zip(panels, shown, strict=True):
         if mesh is not None:
-            _draw_density(panel, *(part[step] for part in mesh), pair)
+            _draw_density(panel, mesh[0][step], mesh[1][step], pair)
         points = array(dots.points[step])[:, pair]
         panel.plot(*points.T, ".", color=BLUE, markersize=1.5, alpha=0.7, rasterized=True)
         panel.set_title(f"step {step}" if step else "base", fontsize="medium")

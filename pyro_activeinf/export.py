@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ._checks import complain, positive_int
+from .learning import TrainingRun
 from .records import ExpectedFreeEnergyTerms, Trajectory
 
 if TYPE_CHECKING:
@@ -49,10 +50,16 @@ def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
       over ``policy``, whose coordinate reads ``3-1``: action 3, then action 1 (``3,0-1,2`` for
       several controls).
 
+    A :class:`~pyro_activeinf.learning.TrainingRun` has groups of its own:
+
+    - ``training``: ``free_energy`` (the loss), ``gradient_norm`` and ``seconds`` over ``step``;
+    - ``free_energy``: ``complexity`` and ``accuracy`` over those steps at which they were read off.
+
     A slash in the name of a site becomes a dot, as netCDF keeps slashes for groups.
 
     Args:
-        source: a :class:`~pyro_activeinf.Trajectory`.
+        source: a :class:`~pyro_activeinf.Trajectory` or a
+            :class:`~pyro_activeinf.learning.TrainingRun`.
         draws: number of draws N from the beliefs.
 
     Returns:
@@ -126,6 +133,23 @@ def _groups_of_trajectory(source: Trajectory, draws: int) -> dict[str, Dataset]:
         "free_energy": _free_energy(source),
         "expected_free_energy": _expected_free_energy(source),
         "policies": _policies(source),
+    }
+
+
+@groups.register(TrainingRun)
+def _groups_of_training(source: TrainingRun, draws: int) -> dict[str, Dataset]:
+    from xarray import Dataset
+
+    taken = {"free_energy": source.losses, "gradient_norm": source.gradient_norms}
+    steps = {name: ("step", value.numpy(force=True)) for name, value in taken.items()}
+    steps["seconds"] = ("step", source.seconds.numpy(force=True))
+    terms = {"complexity": source.complexity, "accuracy": source.accuracy}
+    read = {name: ("step", value.numpy(force=True), NATS) for name, value in terms.items()}
+    facts = {"ending": source.ending, "compile_seconds": source.compile_seconds}
+    at = source.evaluated.numpy(force=True)
+    return {
+        "training": Dataset(steps, {"step": np.arange(source.steps)}, attributes() | facts),
+        "free_energy": Dataset(read, {"step": at}, attributes()),
     }
 
 

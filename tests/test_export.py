@@ -18,6 +18,7 @@ import xarray
 
 from pyro_activeinf import Agent, Trajectory, rollout, to_arviz
 from pyro_activeinf.export import data_tree, groups, inference_data
+from pyro_activeinf.learning import TrainingRun
 from pyro_activeinf.models import TMaze
 from pyro_activeinf.planning import OpenLoop
 from tests.plots.trajectories import made
@@ -363,5 +364,25 @@ def test_draws_are_counted(draws: Any) -> None:
 
 
 def test_what_cannot_be_exported_is_told_what_can() -> None:
-    with pytest.raises(TypeError, match=r"`source`: expected one of \['Trajectory'.*got dict"):
+    with pytest.raises(TypeError, match=r"`source`: expected one of \[.*'Trajectory'.*got dict"):
         to_arviz({"posterior": 1})
+
+
+def learned() -> TrainingRun:
+    steps = torch.arange(5.0)
+    at = torch.tensor([0, 4])
+    return TrainingRun(9 - steps, steps + 0.5, 0.1 * steps, at, steps[at], steps[at] - 9)
+
+
+def test_a_run_of_learning_has_its_steps(tmp_path: Path) -> None:
+    data = to_arviz(learned())
+    data.to_netcdf(str(tmp_path / "run.nc"))
+    data = arviz.from_netcdf(str(tmp_path / "run.nc"))
+    same(data["training"]["free_energy"], ("step",), learned().losses)
+    same(data["training"]["gradient_norm"], ("step",), learned().gradient_norms)
+    same(data["training"]["seconds"], ("step",), learned().seconds)
+    assert data["training"].attrs["ending"] == "all steps"
+    same(data["free_energy"]["complexity"], ("step",), learned().complexity)
+    same(data["free_energy"]["accuracy"], ("step",), learned().accuracy)
+    assert data["free_energy"]["step"].values.tolist() == [0, 4]
+    assert data["free_energy"]["accuracy"].attrs["units"] == "nats"

@@ -16,6 +16,7 @@ from .grid import Grid
 from .grid_maps import grid_beliefs
 from .plan_trees import plan
 from .policy_charts import policies
+from .training_lines import training
 
 __all__ = [
     "Grid",
@@ -27,4 +28,5 @@ __all__ = [
     "model",
     "plan",
     "policies",
+    "training",
 ]

@@ -114,11 +114,13 @@ def train(arm: str, seed: int, steps: int = STEPS) -> Trained:
     coins, program = sequences(), Coins()
     energy = VariationalFreeEnergy(TraceMeanField_ELBO(), **options_of(arm, steps))
     optimizer = torch.optim.Adam(program.parameters(), RATE)
+    slower = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.01, steps)
     for _ in range(steps):
         optimizer.zero_grad()
         some = coins[torch.randint(SEQUENCES, (BATCH,))]
         energy.differentiable_loss(program.model, program.guide, some).backward()
         optimizer.step()
+        slower.step()
     found = posterior_collapse(program.model, program.guide, coins)
     exact = VariationalFreeEnergy(TraceMeanField_ELBO(num_particles=20))
     loss = exact.loss(program.model, program.guide, coins) / SEQUENCES

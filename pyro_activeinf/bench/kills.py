@@ -36,7 +36,7 @@ from .svi import problems
 
 KILLS, STEPS, EVERY = 20, 2500, 7
 LONGEST = 1.0  # seconds from the first step to the kill
-STARTED = "started"
+STARTED, MODULE = "started", "pyro_activeinf.bench.kills"
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def learn(path: Path, steps: int = STEPS) -> TrainingRun:
 
 def killed(path: Path, steps: int, seconds: float) -> bool:
     """Go on in a new process, and kill it so long after it started; whether it lived that long."""
-    command = [sys.executable, "-m", __name__, "--child", str(path), "--steps", str(steps)]
+    command = [sys.executable, "-m", MODULE, "--child", str(path), "--steps", str(steps)]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(PACKAGE.parent)}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         if process.stdout is None or STARTED not in process.stdout.readline():

@@ -21,6 +21,7 @@ import pyro.distributions as dist
 import torch
 from pyro.infer import SVI, Trace_ELBO
 from pyro.infer.autoguide import AutoNormal
+from pyro.optim import PyroOptim
 from torch import Tensor
 
 from ..demo.files import writable_folder, write
@@ -179,7 +180,8 @@ def paces(
 
 def svi_of(model: Program, args: Sequence[Tensor]) -> SVI:
     """SVI, with a guide that has its parameters."""
-    return SVI(model, guide_of(model, args), pyro.optim.Adam({"lr": RATE}), Trace_ELBO())
+    adam = PyroOptim(torch.optim.Adam, {"lr": RATE})
+    return SVI(model, guide_of(model, args), adam, Trace_ELBO())
 
 
 def _svi_run(svi: SVI, args: Sequence[Tensor], steps: int) -> list[float]:

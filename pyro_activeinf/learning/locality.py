@@ -39,8 +39,8 @@ def _contexts(programs: Iterable[Any]) -> list[Any]:
 
 def _modules(program: Any) -> list[nn.Module]:
     """The modules that a program is, is a method of, was made for, or names."""
-    model = poutine.unwrap(getattr(program, "model", None))
-    found = [program, getattr(program, "__self__", None), model]
+    model: Any = getattr(program, "model", None)
+    found = [program, getattr(program, "__self__", None), poutine.unwrap(model)]
     if inspect.isfunction(program):
         names = inspect.getclosurevars(program)
         found += [*names.nonlocals.values(), *names.globals.values()]

@@ -42,7 +42,8 @@ class Decisions(TorchFunctionMode):
         if func is Tensor.item:
             return args[0].detach()
         if func is Tensor.register_hook:
-            return func(args[0], partial(self._within, args[1]))
+            tensor, hook = args
+            return tensor.register_hook(partial(self._within, hook))
         if func in QUESTIONS:
             return self._answer(func, args[0])
         if func in READINGS:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,7 +54,12 @@ def training(
         ("complexity", BLUE, "--", "^"),
         ("accuracy", ORANGE, ":", "s"),
     ):
-        style = {"color": color, "linestyle": line, "marker": marker, "markersize": 3.0}
+        style: dict[str, Any] = {
+            "color": color,
+            "linestyle": line,
+            "marker": marker,
+            "markersize": 3.0,
+        }
         at = array(run.evaluated)
         above.plot(at, array(getattr(run, name)), label=name, fillstyle="none", **style)
     above.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), **LEGEND)

@@ -181,11 +181,11 @@ def test_a_generative_model_and_a_recognition_guide(size: int | None, compile: A
     guide = Look(model)
     adam = partial(torch.optim.Adam, lr=0.05)
     run = quiet(
-        model, guide, data, optimizer=adam, steps=120, batch_size=size, compile=compile, seed=0
+        model, guide, data, optimizer=adam, steps=80, batch_size=size, compile=compile, seed=0
     )
     assert run.not_compiled == ""
     assert model.drift.item() == pytest.approx(0.8, abs=0.1)
-    assert run.losses[-20:].mean() < run.losses[:20].mean() - 50
+    assert run.losses[-20:].mean() < run.losses[:20].mean() - 40
 
 
 @pytest.mark.parametrize("size", [None, 4])

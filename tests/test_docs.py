@@ -20,7 +20,14 @@ import pyro_activeinf as aif
 
 DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PAGES = ["how_it_works.md", "choosing_a_planner.md", "choosing_a_flow.md", "coming_from_pymdp.md"]
+PAGES = [
+    "how_it_works.md",
+    "choosing_a_planner.md",
+    "choosing_a_guide.md",
+    "choosing_a_flow.md",
+    "coming_from_pymdp.md",
+    "extending.md",
+]
 
 each_page = pytest.mark.parametrize("page", PAGES)
 

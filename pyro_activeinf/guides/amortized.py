@@ -14,8 +14,7 @@ from .._checks import positive_int
 from ..flows import NormalizingFlow
 from ..models import GenerativeModel
 from .base import RecognitionGuide
-from .heads import heads
-from .networks import StateEncoder, StepEncoder, concatenated, perceptron
+from .networks import Networks, concatenated
 from .sites import quantity, state_sites
 from .summaries import Past, Whole
 
@@ -63,37 +62,32 @@ class Amortized(RecognitionGuide):
         super().__init__(model)
         sizes = [positive_int("hidden_dims", size) for size in hidden_dims]
         found = state_sites(model)
-        self._first, self._later = list(found.first), list(found.later)
+        self._first, self._later, self._bare = list(found.first), list(found.later), found.bare
         fns = {**found.later, **found.first}
-        self._kinds = [quantity(name, fn) for name, fn in fns.items()]
-        self.encoder, self.before = StepEncoder(model), StateEncoder(model)
+        kinds = [quantity(name, fn) for name, fn in fns.items()]
         self.summary = summary
-        width = self.encoder.width + self.before.width + 1
-        self.trunk, width = perceptron(width + (summary.width if summary else 0), sizes)
-        self.heads = heads(self._kinds, width, flow)
+        self.networks = Networks(model, kinds, sizes, summary.width if summary else 0, flow)
+        self.__dict__["_networks"] = self.networks  # read without Pyro, which was told of it
 
     def recognize(self, previous: Any, action: Any, observation: Mapping[str, Tensor]) -> Any:
         """Sample the state sites, one after the other; returns the state as the model has it."""
         sampled = self._first if previous is None else self._later
-        inputs = self.trunk(self._features(previous, action, observation))
+        networks: Networks = self.__dict__["_networks"]
+        inputs = networks(previous, action, observation)
         values: dict[str, Tensor] = {}
-        for kind, head in zip(self._kinds, self.heads, strict=True):
-            encoded = torch.zeros(kind.width)  # where it is certain at this step
-            if kind.name in sampled:
-                values[kind.name] = pyro.sample(kind.name, head(inputs))
-                encoded = kind.encode(values[kind.name])
+        heads: Any = networks.heads
+        for head in heads:
+            encoded = torch.zeros(head.kind.width)  # where it is certain at this step
+            if head.kind.name in sampled:
+                value = values[head.kind.name] = pyro.sample(head.kind.name, head(inputs))
+                encoded = head.kind.encode(value)
             inputs = concatenated([inputs, encoded])
         return self._state(previous, action, values)
 
-    def _features(self, previous: Any, action: Any, observation: Mapping[str, Tensor]) -> Tensor:
-        first = torch.full((1,), float(previous is None))
-        parts = [self.encoder(action, observation), self.before(previous), first]
-        if self.summary is not None:
-            parts.append(observation["summary"])
-        return concatenated(parts)
-
     def _state(self, previous: Any, action: Any, values: dict[str, Tensor]) -> Any:
         """What the model's own program makes of the values."""
+        if self._bare is not None:
+            return values[self._bare]
         with poutine.block(), poutine.condition(data=values):
             if previous is None:
                 return self.model.initial()

@@ -57,8 +57,10 @@ class Guide(PyroModule, metaclass=_GuideMeta):  # type: ignore[metaclass]
         """Sample every latent site of ``model(observations, actions)``."""
 
     def recognize_parameters(self) -> None:
-        """Sample the random parameters of the model, once for the whole episode."""
+        """Show Pyro what is learned; sample the model's random parameters, once for an episode."""
         show_parameters(self)
+        for name, _ in self.named_children():
+            getattr(self, name)
         if self.random_parameters is not None:
             self.random_parameters()
 

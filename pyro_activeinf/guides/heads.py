@@ -31,7 +31,7 @@ class FlowHead(nn.Module):
 
     def __init__(self, kind: Quantity, width: int, flow: NormalizingFlow) -> None:
         super().__init__()
-        self.base, self.flow = Head(kind, width), flow
+        self.kind, self.base, self.flow = kind, Head(kind, width), flow
         self.context = nn.Linear(width, flow.context_dim) if flow.context_dim else None
 
     def forward(self, inputs: Tensor) -> Any:

@@ -13,6 +13,8 @@ from torch.distributions import constraints
 
 from .._checks import complain
 from ..compile import Programs, Site
+from ..flows import NormalizingFlow
+from .heads import heads
 from .sites import Choice, Quantity, Real, quantity, quiet, random_names, sampled, state_sites
 
 
@@ -119,8 +121,39 @@ def _parts(state: Any) -> Iterable[Any]:
 
 def concatenated(parts: Sequence[Tensor]) -> Tensor:
     """Features side by side, ``(*batch, sum of widths)``; batch dims broadcast."""
-    batch = torch.broadcast_shapes(*(part.shape[:-1] for part in parts))
+    shapes = {part.shape[:-1] for part in parts}
+    if len(shapes) == 1:
+        return torch.cat(list(parts), -1)
+    batch = torch.broadcast_shapes(*shapes)
     return torch.cat([part.expand(*batch, part.shape[-1]) for part in parts], -1)
+
+
+class Networks(nn.Module):
+    """All that an amortized guide learns, but for a summary."""
+
+    def __init__(
+        self,
+        model: Programs,
+        kinds: Sequence[Quantity],
+        hidden_dims: Sequence[int],
+        summary: int,
+        flow: NormalizingFlow | None,
+    ) -> None:
+        super().__init__()
+        self.encoder, self.before = StepEncoder(model), StateEncoder(model)
+        width = self.encoder.width + self.before.width + 1 + summary
+        self.trunk, width = perceptron(width, hidden_dims)
+        self.heads = heads(kinds, width, flow)
+
+    def forward(
+        self, previous: Any, action: Tensor | None, observation: Mapping[str, Tensor]
+    ) -> Tensor:
+        """Features of a step, ``(*batch, width)``, for the first of the heads."""
+        first = torch.full((1,), float(previous is None))
+        parts = [self.encoder(action, observation), self.before(previous), first]
+        if "summary" in observation:
+            parts.append(observation["summary"])
+        return self.trunk(concatenated(parts))
 
 
 def perceptron(width: int, hidden_dims: Sequence[int]) -> tuple[nn.Module, int]:

@@ -170,6 +170,7 @@ class StateSites:
     later: Mapping[str, Any]
     state: Any  # one state
     values: Mapping[str, Tensor]  # and the values of its sites
+    bare: str | None  # the one site that is all of the state, if any
 
 
 def state_sites(model: Programs) -> StateSites:
@@ -184,7 +185,17 @@ def state_sites(model: Programs) -> StateSites:
         for trace in (start, move)
     )
     values = {name: start.nodes[name]["value"] for name in first}
-    return StateSites(first, later, state, values)
+    return StateSites(first, later, state, values, _bare(start, move, first))
+
+
+def _bare(start: Any, move: Any, sites: Mapping[str, Any]) -> str | None:
+    name = next(iter(sites), None)
+    if name is None or len(sites) > 1 or name not in latent(move):
+        return None
+    same = all(
+        trace.nodes["_RETURN"]["value"] is trace.nodes[name]["value"] for trace in (start, move)
+    )
+    return name if same else None
 
 
 def random_names(model: Any) -> set[str]:

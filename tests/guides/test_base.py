@@ -154,7 +154,7 @@ def test_the_model_is_held_not_owned() -> None:
     model.A = nn.Parameter(model.A)
     guide = Amortized(model, [4])
     assert guide.model is model
-    assert list(guide.children()) == [guide.encoder, guide.before, guide.trunk, guide.heads]
+    assert list(guide.children()) == [guide.networks]
     assert not any(parameter is model.A for parameter in guide.parameters())
     assert model._pyro_name == ""
 

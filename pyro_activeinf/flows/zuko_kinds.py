@@ -59,11 +59,12 @@ def _validation_kept() -> Iterator[None]:
 
 def _spare(module: Any) -> None:
     """Leave the distributions of zuko unvalidated, as they expect to be."""
-    for found in vars(module).values():
-        if isinstance(found, type) and found.__module__.startswith("zuko."):
-            found._validate_args = False
-            if "arg_constraints" not in vars(found):
-                found.arg_constraints = {}
+    values = vars(module).values()
+    own: list[Any] = [x for x in values if isinstance(x, type) and x.__module__.startswith("zuko.")]
+    for found in own:
+        found._validate_args = False
+        if "arg_constraints" not in vars(found):
+            found.arg_constraints = {}
 
 
 class ZukoLayer(Layer):

@@ -259,13 +259,13 @@ def test_training_lowers_the_free_energy(kind: Kind) -> None:
     optimizer = torch.optim.Adam(flow.parameters(), 0.03)
     losses = []
     for _ in range(12):
+        pyro.set_rng_seed(0)  # the same samples each time: what changes is the flow
         optimizer.zero_grad()
         loss = elbo(data)
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-    if kind is not EVERY["householder"]:  # a ball is the same ball when it is turned
-        assert sum(losses[-3:]) < sum(losses[:3]) - 0.1
+    assert losses[-1] < losses[0] - 0.01
 
 
 def test_svi_of_pyro_runs() -> None:

@@ -23,6 +23,7 @@ from matplotlib.transforms import Bbox
 
 from pyro_activeinf import plots
 from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.flows import NormalizingFlow
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import Sophisticated
 from pyro_activeinf.plots._diagram import Box
@@ -108,6 +109,8 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "free energy of a long episode": lambda: plots.free_energy(made((1000,))),
     "grid beliefs of one episode": lambda: grid_of(9, shape=(4, 4)),
     "grid beliefs of several episodes": lambda: grid_of(8, 5, shape=(5, 9)),
+    "flow of four steps": lambda: plots.flow(NormalizingFlow(2, 4, "planar")),
+    "flow of many steps": lambda: plots.flow(NormalizingFlow(2, 12, "radial")),
 }
 
 

@@ -3,12 +3,13 @@
 from . import annealing
 from .annealing import LearningRate, RobbinsMonro
 from .compilation import FallbackWarning, inductor
-from .compiled import compiled
+from .compiled import CompiledSteps, compiled
 from .fit import fit
 from .run import TrainingRun
 from .stopping import Plateau
 
 __all__ = [
+    "CompiledSteps",
     "FallbackWarning",
     "LearningRate",
     "Plateau",

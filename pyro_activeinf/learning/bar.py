@@ -30,12 +30,13 @@ class Bar:
             total=steps, initial=done, disable=not shown, unit=" step", desc="fit"
         )
         self._shown = 0.0
+        self._record = Recorder()
 
     def update(self, record: Recorder) -> None:
         """A step more."""
         if self._bar.disable:
             return
-        now = perf_counter()
+        now, self._record = perf_counter(), record
         if now - self._shown > PAUSE:
             self._shown = now
             self._bar.set_postfix_str(text(record), refresh=False)
@@ -48,6 +49,8 @@ class Bar:
 
     def close(self) -> None:
         """Leave the last state on the screen."""
+        if self._record.losses:
+            self._bar.set_postfix_str(text(self._record))
         self._bar.close()
 
 

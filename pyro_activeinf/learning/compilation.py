@@ -112,7 +112,7 @@ class Compiled(Gradients):
                 self._run = self._backed(args, backend)
         except UNTRACEABLE as error:
             self._run = None
-            return f"the programs cannot be traced, {_first_line(error)}"
+            return f"the programs cannot be compiled, {_first_line(error)}"
         if self._agrees(args):
             return ""
         self._run = None

@@ -195,7 +195,7 @@ class Forgetful(Regression):
 @pytest.mark.parametrize(
     ("model", "reason"),
     [
-        (lambda: floating, "cannot be traced, it takes numbers out"),
+        (lambda: floating, "cannot be compiled, it takes numbers out"),
         (Forgetful, "a state of its own"),
     ],
 )

@@ -35,15 +35,15 @@ from .side import ONE_THREAD, PACKAGE
 from .svi import problems
 
 KILLS, STEPS, EVERY = 20, 2500, 7
-LONGEST = 1.0  # seconds from the first step to the kill
-STARTED, MODULE = "started", "pyro_activeinf.bench.kills"
+LONGEST = 0.5  # seconds from the first file that a process writes to its end
+MODULE = "pyro_activeinf.bench.kills"
 
 
 @dataclass(frozen=True)
 class Kill:
     """One kill: when, and how the record that it left compares."""
 
-    seconds: float  # after the process had started to learn
+    seconds: float  # after the first file that the process wrote
     steps: int  # in the checkpoint
     identical: bool
 
@@ -70,15 +70,25 @@ def learn(path: Path, steps: int = STEPS) -> TrainingRun:
 
 
 def killed(path: Path, steps: int, seconds: float) -> bool:
-    """Go on in a new process, and kill it so long after it started; whether it lived that long."""
+    """Go on in a new process, and kill it so long after the first file that it writes.
+
+    Returns:
+        Whether it was killed; it may have been done before.
+    """
+    before = _written(path)
     command = [sys.executable, "-m", MODULE, "--child", str(path), "--steps", str(steps)]
     environment = {**os.environ, **ONE_THREAD, "PYTHONPATH": str(PACKAGE.parent)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
-        if process.stdout is None or STARTED not in process.stdout.readline():
-            raise RuntimeError("The process that learns did not start.")
+    with subprocess.Popen(command, env=environment) as process:
+        while _written(path) == before and process.poll() is None:
+            time.sleep(0.001)
         time.sleep(seconds)
         process.kill()
         return process.wait() == -signal.SIGKILL
+
+
+def _written(path: Path) -> int:
+    """When a file was written last; 0 where there is none."""
+    return path.stat().st_mtime_ns if path.exists() else 0
 
 
 def run(output: Path, kills: int = KILLS, steps: int = STEPS, longest: float = LONGEST) -> bool:
@@ -116,8 +126,6 @@ def run(output: Path, kills: int = KILLS, steps: int = STEPS, longest: float = L
 
 def _compared(path: Path, whole: TrainingRun, seconds: float) -> Kill:
     """What a killed process has left, beside the same steps of the run that nobody killed."""
-    if not path.exists():
-        return Kill(seconds, 0, True)
     losses = checkpoint.load(path, "training")["record"]["losses"]
     return Kill(seconds, len(losses), torch.equal(losses, whole.losses[: len(losses)]))
 
@@ -139,7 +147,6 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.set_default_dtype(torch.float64)
     if options.child is not None:
-        print(STARTED, flush=True)  # noqa: T201
         learn(options.child, options.steps)
         return
     identical = run(options.output, options.kills, options.steps)

@@ -40,4 +40,15 @@ def test_another_record_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_process_is_killed(tmp_path: Path) -> None:
-    assert kills.killed(tmp_path / "a.pt", steps=100_000, seconds=0.0)
+    path = tmp_path / "a.pt"
+    assert kills.killed(path, steps=100_000, seconds=0.0)
+    steps = [len(kills.checkpoint.load(path, "training")["record"]["losses"])]
+    assert kills.killed(path, steps=100_000, seconds=0.0)
+    steps.append(len(kills.checkpoint.load(path, "training")["record"]["losses"]))
+    assert 0 < steps[0] < steps[1] < 100_000
+
+
+def test_a_process_that_fails_is_not_taken_for_a_killed_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.pt"
+    path.write_text("of another program")
+    assert not kills.killed(path, steps=10, seconds=0.0)

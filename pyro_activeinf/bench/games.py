@@ -84,7 +84,7 @@ class Rocks(Game):
 
     def planner(self) -> TreeSearch:
         """A tree search that trusts its bounds: they are true ones, as reward alone counts."""
-        return TreeSearch(25, 500, self.discount, exploration=0.1, **REWARD)
+        return TreeSearch(25, 1500, self.discount, exploration=0.1, **REWARD)
 
 
 GAMES: dict[str, Callable[[], Game]] = {

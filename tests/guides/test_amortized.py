@@ -90,9 +90,9 @@ def test_a_flow_sees_both_sides_where_a_gaussian_takes_one() -> None:
     guide = Amortized(model, [], NormalizingFlow(1, 2, Spline(count_bins=16, bound=4.0)))
     many = Trace_ELBO(64, vectorize_particles=True, max_plate_nesting=1)
     gently = VariationalFreeEnergy(
-        many, weight=AccuracyWeight(lambda step: min(1.0, 0.02 + float(step) / 150))
+        many, weight=AccuracyWeight(lambda step: min(1.0, 0.02 + float(step) / 320))
     )
-    train(gently(model, guide), guide, lambda: observations, 300, 0.03)
+    train(gently(model, guide), guide, lambda: observations, 400, 0.03)
     bent, one_sided = (free_energy(model, g, observations, 10000) for g in (guide, plain))
     assert truth - 0.01 < bent < truth + 0.05
     assert bent < one_sided - 0.5

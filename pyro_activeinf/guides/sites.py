@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import pyro
 import pyro.distributions as dist
 import torch
 from pyro import poutine
@@ -223,6 +224,15 @@ def sampled(trace: Any) -> dict[str, Any]:
 
 
 def quiet(program: Callable[..., Any], *args: Any) -> Any:
-    """A trace of a program that nobody else sees, and that uses up no random numbers."""
-    with poutine.block(), torch.random.fork_rng(devices=[]), torch.no_grad():
-        return poutine.trace(program).get_trace(*args)
+    """A trace of a program that nobody else sees, and that leaves nothing behind.
+
+    It uses up no random numbers, and puts no parameters into Pyro's store.
+    """
+    store = pyro.get_param_store()
+    known = set(store.keys())
+    try:
+        with poutine.block(), torch.random.fork_rng(devices=[]), torch.no_grad():
+            return poutine.trace(program).get_trace(*args)
+    finally:
+        for name in set(store.keys()) - known:
+            del store[name]

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pyro_activeinf.guides import Amortized, MeanField, Whole
 from pyro_activeinf.guides.sites import quantity, quiet, random_names, state_sites
 from pyro_activeinf.models import Bayesian, Neural, TMaze
 from tests.guides.models import Mixed
@@ -67,6 +68,16 @@ def test_random_parameters_are_no_states() -> None:
     model = Neural(2, 1, uncertainty=Bayesian())
     assert random_names(model) == {"dynamics.weight", "dynamics.bias"}
     assert list(state_sites(model).later) == ["s"]
+
+
+def test_making_a_guide_leaves_the_parameter_store_alone() -> None:
+    pyro.clear_param_store()
+    model = Neural(2, 1, uncertainty=Bayesian())
+    for guide in (MeanField(model), Amortized(model, [4], summary=Whole(model, 3))):
+        assert guide.random_parameters is not None
+        if isinstance(guide, MeanField):
+            guide.prepare({"o": torch.zeros(3, 1)})
+    assert not list(pyro.get_param_store().keys())
 
 
 def test_a_quiet_run_changes_nothing() -> None:

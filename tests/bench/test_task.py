@@ -39,8 +39,8 @@ def test_given_policies_are_planned_with() -> None:
 
 def test_unread_starts_anew() -> None:
     belief = Updating(Problem("updating", grid(3)).to_json()).start()
-    _ = belief.probs
+    _ = belief.marginals
     again = unread(belief)
-    assert "probs" in vars(belief)
-    assert "probs" not in vars(again)
+    assert "marginals" in vars(belief)
+    assert "marginals" not in vars(again)
     torch.testing.assert_close(again.probs, belief.probs)

@@ -49,7 +49,7 @@ def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
     known_names(argument, value, sites)
 
 
-class one_batch:  # noqa: N801 - reads as a statement
+class one_batch:
     """Turns torch's complaint about batch dims into one that names what does not fit together."""
 
     def __init__(self, **shapes: Any) -> None:

@@ -129,11 +129,11 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
     return torch.softmax(weighed(scores, precision), -1)
 
 
-def weighed(scores: Tensor, precision: float) -> Tensor:
-    """``precision * scores``, where ``-inf`` stays what it is at a precision of 0."""
-    if precision > 0:
-        return precision * scores
-    return torch.where(scores > -math.inf, 0.0, -math.inf).to(scores)
+def weighed(scores: Tensor, factor: float) -> Tensor:
+    """``factor * scores``; an infinite score counts as minus infinity where the factor is 0."""
+    if factor:
+        return factor * scores
+    return torch.where(scores.isinf(), -math.inf, 0.0).to(scores)
 
 
 def draw(probs: Tensor) -> Tensor:

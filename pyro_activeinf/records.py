@@ -6,7 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Self
 
 import torch
@@ -118,6 +118,12 @@ class FreeEnergyTerms:
         }
 
 
+@cache
+def _signs(dtype: torch.dtype, device: torch.device) -> Tensor:
+    """With which pragmatic value, outcome entropy, ambiguity and novelty count in G."""
+    return torch.tensor([-1.0, -1.0, 1.0, -1.0], dtype=dtype, device=device)
+
+
 @dataclass(frozen=True)
 class ExpectedFreeEnergyTerms:
     r"""Expected free energy and its parts, in nats; lower is better.
@@ -174,8 +180,7 @@ class ExpectedFreeEnergyTerms:
     @property
     def total(self) -> Tensor:
         """G = risk + ambiguity - novelty, ``(*batch)``."""
-        pragmatic, entropy, ambiguity, novelty = self.values[..., 0].unbind(-1)
-        return ambiguity - novelty - pragmatic - entropy
+        return self.values[..., 0] @ _signs(self.values.dtype, self.values.device)
 
     @property
     def per_site(self) -> dict[str, ExpectedFreeEnergyTerms]:
@@ -282,9 +287,7 @@ class PolicyPosterior:
         """Each term of each step of a policy: ``(*batch, policies, time)``."""
         if self.places is None:
             return self.nodes
-        return ExpectedFreeEnergyTerms(
-            self.nodes.values[..., self.places, :, :], self.nodes.sites
-        )
+        return ExpectedFreeEnergyTerms(self.nodes.values[..., self.places, :, :], self.nodes.sites)
 
     def with_probs(self, probs: Tensor, action_probs: Tensor) -> PolicyPosterior:
         """The same scores under other probabilities."""

@@ -193,7 +193,9 @@ class Snapshot:
             self._visit_all(value, seen)
         elif isinstance(value, dict | list | set | Mapping):
             self._keep(value)
-            self._visit_all([*value.values(), *value] if isinstance(value, Mapping) else value, seen)
+            self._visit_all(
+                [*value.values(), *value] if isinstance(value, Mapping) else value, seen
+            )
         elif isinstance(value, nn.Module):
             attributes = _Attributes(value)
             self._modules.append(attributes)

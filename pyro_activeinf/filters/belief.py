@@ -32,9 +32,7 @@ class Evidence:
     def map(self, move: Callable[[Tensor, int], Tensor]) -> Evidence:
         """The same evidence with its batch dims, spelled out for all, rearranged."""
         batch = self.evidence.shape
-        moved = {
-            name: move(value.expand(*batch, -1), 1) for name, value in self.likelihood.items()
-        }
+        moved = {name: move(value.expand(*batch, -1), 1) for name, value in self.likelihood.items()}
         prior = move(self.prior.expand(*batch, -1), 1)
         return Evidence(prior, moved, move(self.evidence, 0), self.in_logs)
 

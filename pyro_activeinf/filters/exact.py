@@ -45,7 +45,7 @@ class _Arrays:
         self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
         self._outcomes: OutcomeModel | None = None
         self._scored: dict[int, tuple[Any, ScoredOutcomes, Look | None]] = {}
-        self._unrolled: dict[tuple[int, int], tuple[Any, Any, Unrolled]] = {}
+        self._unrolled: dict[tuple[int, int], tuple[Any, Any, Unrolled | None]] = {}
         self._move: LinearMap | None = None
 
     @property
@@ -79,17 +79,22 @@ class _Arrays:
             self._scored[key] = (preferences, found, found.ahead(self.dynamics.transition))
         return self._scored[key][1:]
 
-    def unrolled(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled:
-        """The map of a whole tree; those of a few trees are kept."""
+    def unrolled(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
+        """The map of a whole tree, where that is small; those of a few trees are kept."""
         key = (id(scored), id(prefixes))
         if key not in self._unrolled:
             if len(self._unrolled) >= KEPT_TREES:
                 self._unrolled.pop(next(iter(self._unrolled)))
-            controls, transition = self.tables.controls, self.dynamics.transition
-            index = [action_index(controls, u, transition.device) for u in prefixes.actions]
-            found = Unrolled.of(scored, transition, prefixes, index)
+            found = self._multiplied_out(scored, prefixes)
             self._unrolled[key] = (scored, prefixes, found)
         return self._unrolled[key][-1]
+
+    def _multiplied_out(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
+        if not Unrolled.fits(scored, prefixes):
+            return None
+        controls, transition = self.tables.controls, self.dynamics.transition
+        index = [action_index(controls, u, transition.device) for u in prefixes.actions]
+        return Unrolled.of(scored, transition, prefixes, index)
 
 
 class ExactFilter(BranchingFilter, SweepingFilter):
@@ -288,17 +293,19 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def sweep(self, belief: JointBelief, prefixes: Prefixes) -> Tensor | None:  # type: ignore[override]
         """Terms of every prefix, in one product or in one for each depth."""
         arrays = self._current()
-        first = belief.step + 1
-        preferences = [
-            self._compiled.preferences(first + depth) for depth in range(len(prefixes.actions))
-        ]
-        scored, ahead = arrays.scored(self.joint_outcomes, preferences[0])
-        quick = self.stationary and not arrays.learned
-        if quick and Unrolled.fits(scored, prefixes):
-            return arrays.unrolled(scored, prefixes)(belief.probs)
+        preferences = self._compiled.preferences(belief.step + 1)
+        scored, ahead = arrays.scored(self.joint_outcomes, preferences)
+        if self.stationary and not arrays.learned:
+            whole = arrays.unrolled(scored, prefixes)
+            if whole is not None:
+                return whole(belief.probs)
         if ahead is None or not all(prefixes.complete):
             return None
-        looks = [arrays.scored(self.joint_outcomes, p)[1] for p in preferences]
+        steps = range(belief.step + 1, belief.step + 1 + len(prefixes.actions))
+        looks = [
+            arrays.scored(self.joint_outcomes, self._compiled.preferences(step))[1]
+            for step in steps
+        ]
         return sweep(belief.probs, [look for look in looks if look is not None], arrays.move)
 
     @property

@@ -97,7 +97,7 @@ class SiteLikelihoods:
         smallest = sum(self._rows[name].smallest for name in each)
         if smallest < ops.least_log(next(iter(each.values())).dtype):
             return None
-        return Plain(each, math.prod(each.values()), smallest)  # type: ignore[arg-type, call-overload]
+        return Plain(each, math.prod(each.values()), smallest)  # type: ignore[arg-type]
 
     def __call__(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
         """Log-likelihoods ``(*batch, states)`` of the groups that were observed."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 SMALL = 2**14  # numbers below which a dense product is the faster one
 SPARSE = 8  # times fewer numbers are worth a sparse product
-ROUNDING = 8  # units in the last place within which two numbers count as the same
+ROUNDING = 32  # units in the last place within which two numbers count as the same
 
 
 class LinearMap(ABC):
@@ -66,10 +66,10 @@ def linear_map(matrix: Tensor) -> LinearMap:
     A matrix that is being learned stays dense.
 
     Example:
-        >>> stay = linear_map(torch.eye(64))
+        >>> stay = linear_map(torch.eye(128))
         >>> type(stay).__name__, len(stay.weights)
-        ('Sparse', 64)
-        >>> type(linear_map(torch.rand(64, 64))).__name__
+        ('Sparse', 128)
+        >>> type(linear_map(torch.rand(128, 128))).__name__
         'Dense'
     """
     columns = matrix.T.contiguous()

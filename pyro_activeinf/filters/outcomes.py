@@ -123,7 +123,8 @@ class Look:
 
     model: OutcomeModel
     forbids: bool
-    rows: LinearMap  # to (columns + 4 terms * groups [+ groups]) * futures
+    rows: LinearMap  # to height * futures
+    height: int  # columns + 4 terms * groups [+ groups]
     futures: int
 
     @classmethod
@@ -133,24 +134,25 @@ class Look:
         if scored.forbidden is not None:
             parts.append(scored.forbidden)
         matrix = torch.cat(parts, -1)
+        height = matrix.shape[-1]
         if moves is not None:
             matrix = torch.einsum("sft,tc->scf", moves, matrix).flatten(1)
         futures = 1 if moves is None else moves.shape[1]
-        return cls(scored.model, scored.forbidden is not None, linear_map(matrix), futures)
+        forbids = scored.forbidden is not None
+        return cls(scored.model, forbids, linear_map(matrix), height, futures)
 
     def __call__(self, columns: Tensor) -> Tensor:
         """Terms ``(4, 1 + sites, futures, n)`` of beliefs ``(states, n)``."""
-        found = self.rows(columns)
         count, groups = self.model.groups.shape
-        end, n = count * self.futures, self.futures * columns.shape[-1]
-        outcomes = found[:end].reshape(count, n)
-        values = found[end : end + 4 * groups * self.futures].reshape(4, groups, n)
-        if values.requires_grad:
-            values = values.clone()
-        values[1].sub_(self.model.minus_entropies(outcomes))  # the map leaves zeros there
+        found = self.rows(columns).reshape(self.height, -1)
+        minus_entropies = self.model.minus_entropies(found[:count])
+        if found.requires_grad:
+            found = found.clone()  # gradients need the product as it was
+        found[count + groups : count + 2 * groups].sub_(minus_entropies)  # the map has zeros there
+        values = found[count : count + 4 * groups]
         if self.forbids:
-            mass = found[end + 4 * groups * self.futures :].reshape(1, groups, n)
-            values = torch.cat([torch.where(mass > 0, -math.inf, values[:1]), values[1:]])
+            preference = torch.where(found[count + 4 * groups :] > 0, -math.inf, values[:groups])
+            values = torch.cat([preference, values[groups:]])
         return values.reshape(4, groups, self.futures, -1)
 
 

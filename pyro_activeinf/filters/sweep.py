@@ -89,7 +89,7 @@ def _width(look: Look) -> int:
 
 
 def _in_order(values: Tensor, actions: int, length: int, batch: int) -> Tensor:
-    """``(4, groups, last action, .., first action * batch)`` to ``(batch, sequences, 4, groups)``."""
+    """``(4, groups, last, .., first action * batch)`` to ``(batch, sequences, 4, groups)``."""
     each = values.reshape(*values.shape[:2], *[actions] * length, batch)
     order = [each.dim() - 1, *range(length + 1, 1, -1), 0, 1]
     return each.permute(order).reshape(batch, -1, *values.shape[:2])

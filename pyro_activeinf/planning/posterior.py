@@ -51,10 +51,9 @@ def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[in
 
 def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:
     """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``."""
-    negative = -scores
     if log_prior is not None:
-        negative = torch.where(log_prior > -math.inf, negative, -math.inf)
-    if ops.any_equal(negative.amax(-1), -math.inf):
+        scores = torch.where(log_prior > -math.inf, scores, math.inf)
+    if ops.any_equal(scores.amin(-1), math.inf):
         raise ValueError(
             complain(
                 "policies",
@@ -65,8 +64,8 @@ def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Ten
             )
         )
     if math.isinf(precision):
-        return ops.softmax(negative, precision)
-    weighted = ops.weighed(negative, precision)
+        return ops.softmax(-scores, precision)
+    weighted = ops.weighed(scores, -precision)
     return torch.softmax(weighted if log_prior is None else weighted + log_prior, -1)
 
 

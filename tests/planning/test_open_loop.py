@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.filters.outcomes import Look
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import OpenLoop
 from tests import oracles
@@ -156,18 +157,41 @@ def test_infinite_precision_shares_among_the_best() -> None:
     )
 
 
-def test_prefixes_are_scored_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looked_from = []
-    original = ExactFilter.look_ahead
+@pytest.mark.parametrize(("limit", "looks"), [(0, [(4, 1), (4, 4), (4, 16)]), (2**18, [(84, 1)])])
+def test_prefixes_are_scored_once(
+    monkeypatch: pytest.MonkeyPatch, limit: int, looks: list[tuple[int, int]]
+) -> None:
+    looked = []  # futures, beliefs
+    original = Look.__call__
 
-    def counted(self, belief):  # type: ignore[no-untyped-def]
-        looked_from.append(math.prod(belief.batch_shape))
-        return original(self, belief)
+    def counted(self: Look, columns: torch.Tensor) -> torch.Tensor:
+        looked.append((self.futures, columns.shape[-1]))
+        return original(self, columns)
 
-    monkeypatch.setattr(ExactFilter, "look_ahead", counted)
+    monkeypatch.setattr(Look, "__call__", counted)
+    monkeypatch.setattr("pyro_activeinf.filters.sweep.UNROLLED_NUMBERS", limit)
     exact = ExactFilter(TMaze())
     OpenLoop(3)(exact, exact.initial())
-    assert looked_from == [1, 4, 16]
+    assert looked == looks
+
+
+def test_going_step_by_step_scores_the_same() -> None:
+    exact = ExactFilter(TMaze())
+    belief = exact.update(exact.initial((3,)), {"position": 0})
+    at_once = OpenLoop(3)(exact, belief)
+    stepwise = OpenLoop(3)(Stepwise(exact), belief)  # type: ignore[arg-type]
+    torch.testing.assert_close(at_once.per_step.values, stepwise.per_step.values)
+    torch.testing.assert_close(at_once.probs, stepwise.probs)
+
+
+class Stepwise:
+    """A filter that cannot score whole trees."""
+
+    def __init__(self, exact: ExactFilter) -> None:
+        self.exact = exact
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.exact, name)
 
 
 def test_too_many_policies_say_how_many_and_how_large() -> None:

@@ -46,7 +46,9 @@ def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
         raise TypeError(
             complain(argument, f"a dict with some of the sites {list(sites)}", repr(value))
         )
-    known_names(argument, value, sites)
+    for name in value:
+        if name not in sites:
+            known_names(argument, value, sites)
 
 
 class one_batch:

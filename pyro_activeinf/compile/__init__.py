@@ -10,7 +10,7 @@ from .program import (
     control_sizes,
     depends_on_step,
 )
-from .tables import Role, Site, Table, Tables, Variable
+from .tables import Role, Site, Table, Tables, Variable, whole
 
 __all__ = [
     "Compiled",
@@ -28,4 +28,5 @@ __all__ = [
     "compile_program",
     "control_sizes",
     "depends_on_step",
+    "whole",
 ]

@@ -119,7 +119,7 @@ class Compiled:
         return fresh
 
     def _now(self) -> tuple[Any, ...]:
-        return (torch.is_grad_enabled(), *self._params.held())
+        return (torch.is_grad_enabled(), self._params.names and self._params.held())
 
     def _watch(self, tensors: tuple[Tensor, ...]) -> None:
         for tensor in tensors:

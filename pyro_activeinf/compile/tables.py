@@ -15,6 +15,24 @@ from .._checks import complain, numbers
 from ..records import SoftObservation
 
 
+_ARRAYS = (Tensor, np.ndarray)
+_INTEGERS = (int, np.integer)
+
+
+def whole(value: object) -> int | None:
+    """A single whole number, also where it is an array without dims; ``None`` for all else.
+
+    Example:
+        >>> whole(torch.tensor(2)), whole(np.int64(2)), whole(2.0), whole(torch.tensor([2]))
+        (2, 2, None, None)
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, _ARRAYS) and not value.ndim:
+        value = value.item()
+    return int(value) if isinstance(value, _INTEGERS) else None
+
+
 class Role(Enum):
     """The part that a variable plays in a step: s_{t-1}, u_{t-1}, s_t or o_t."""
 
@@ -63,11 +81,9 @@ class Site:
             >>> Site("door", torch.arange(3)).position(2)
             2
         """
-        if isinstance(value, Tensor | np.ndarray) and not value.ndim:
-            value = value.item()
-        if not self.counts or not isinstance(value, int | np.integer):
-            return None
-        return int(value) if 0 <= value < self.size else None
+        number = whole(value)
+        within = number is not None and 0 <= number < self.size and self.counts
+        return number if within else None
 
     def index(self, value: object) -> Tensor:
         """Positions of values in the support, ``(*batch)``; -1 where missing (-1 or NaN).

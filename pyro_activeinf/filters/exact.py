@@ -24,7 +24,6 @@ from .outcomes import (
     Look,
     OutcomeModel,
     ScoredOutcomes,
-    batched,
     joint_likelihood,
     outcome_model,
     score_outcomes,
@@ -245,7 +244,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         if floor is None or (plain.product.dim() > 1 and plain.product.shape != prior.shape):
             return None
         joint = prior * plain.product
-        evidence = joint.sum(-1)
+        evidence = prior @ plain.product if joint.dim() == 1 else joint.sum(-1)
         if ops.any_equal(evidence, 0.0):
             return None
         return JointBelief(
@@ -287,8 +286,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         probs = belief.probs
         if ahead is None:
             return scored.terms(fan_out(probs, arrays.dynamics.transition, torch.matmul))
-        found = ahead(probs.reshape(-1, probs.shape[-1]).T)
-        return ExpectedFreeEnergyTerms(batched(found, probs.shape[:-1]), self.observation_sites)
+        return ExpectedFreeEnergyTerms(ahead.from_beliefs(probs), self.observation_sites)
 
     def sweep(self, belief: JointBelief, prefixes: Prefixes) -> Tensor | None:  # type: ignore[override]
         """Terms of every prefix, in one product or in one for each depth."""

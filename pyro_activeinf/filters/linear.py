@@ -17,7 +17,7 @@ ROUNDING = 32  # units in the last place within which two numbers count as the s
 
 
 class LinearMap(ABC):
-    """A map from ``(inputs, n)`` to ``(outputs, n)``."""
+    """A map from ``(inputs, n)`` to ``(outputs, n)``, or from ``(inputs,)`` to ``(outputs,)``."""
 
     @abstractmethod
     def __call__(self, columns: Tensor) -> Tensor:
@@ -49,6 +49,8 @@ class Sparse(LinearMap):
 
     def __call__(self, columns: Tensor) -> Tensor:
         """Add up rows."""
+        if columns.dim() == 1:
+            return self(columns.unsqueeze(-1)).squeeze(-1)
         found = torch.embedding_bag(
             columns.contiguous(), self.inputs, self.offsets, per_sample_weights=self.weights
         )[0]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from .._checks import complain, in_range, whole_numbers
+from ..compile import whole
 
 Apply = Callable[[Tensor, Tensor], Tensor]
 
@@ -52,13 +52,8 @@ def single_action(controls: Sequence[int], action: Any) -> int | None:
         >>> single_action([4], torch.tensor(2)), single_action([4], torch.tensor([2]))
         (2, None)
     """
-    if len(controls) != 1:
-        return None
-    if isinstance(action, Tensor | np.ndarray) and not action.ndim:
-        action = action.item()
-    if not isinstance(action, int | np.integer):
-        return None
-    return int(action) if 0 <= action < controls[0] else None
+    number = whole(action) if len(controls) == 1 else None
+    return number if number is not None and 0 <= number < controls[0] else None
 
 
 def by_action(beliefs: Tensor, index: Tensor, matrices: Tensor, apply: Apply) -> Tensor:

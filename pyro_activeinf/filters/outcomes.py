@@ -94,8 +94,7 @@ class ScoredOutcomes:
 
         .. math:: G = -E_q[\log \tilde p(o)] - H[q(o)] + E_{q(s)}[H[p(o|s)]]
         """
-        found = self.now(probs.reshape(-1, probs.shape[-1]).T)
-        return ExpectedFreeEnergyTerms(batched(found, probs.shape[:-1], False), self.model.sites)
+        return ExpectedFreeEnergyTerms(self.now.from_beliefs(probs).squeeze(-3), self.model.sites)
 
     def ahead(self, transition: Tensor) -> Look | None:
         """How the next step is scored from the present state, under every action.
@@ -107,14 +106,6 @@ class ScoredOutcomes:
         if float(actions) * states * states * columns > FUSED_PRODUCTS:
             return None
         return Look.of(self, transition.transpose(0, 1))
-
-
-def batched(terms: Tensor, batch: torch.Size, futures: bool = True) -> Tensor:
-    """``(4, groups, futures, n)`` to ``(*batch[, futures], 4, groups)``."""
-    values = terms.permute(3, 2, 0, 1)
-    if not futures:
-        values = values.squeeze(1)
-    return values.reshape(*batch, *values.shape[1:]) if batch else values[0]
 
 
 @dataclass(frozen=True)
@@ -141,8 +132,15 @@ class Look:
         forbids = scored.forbidden is not None
         return cls(scored.model, forbids, linear_map(matrix), height, futures)
 
+    def from_beliefs(self, probs: Tensor) -> Tensor:
+        """Terms ``(*batch, futures, 4, 1 + sites)`` of beliefs ``(*batch, states)``."""
+        if probs.dim() == 1:
+            return self(probs).permute(3, 2, 0, 1)[0]
+        values = self(probs.reshape(-1, probs.shape[-1]).T).permute(3, 2, 0, 1)
+        return values.reshape(*probs.shape[:-1], *values.shape[1:])
+
     def __call__(self, columns: Tensor) -> Tensor:
-        """Terms ``(4, 1 + sites, futures, n)`` of beliefs ``(states, n)``."""
+        """Terms ``(4, 1 + sites, futures, n)`` of beliefs ``(states, n)``, or of a single one."""
         count, groups = self.model.groups.shape
         found = self.rows(columns).reshape(self.height, -1)
         minus_entropies = self.model.minus_entropies(found[:count])

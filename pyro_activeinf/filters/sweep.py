@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .linear import LinearMap
-from .outcomes import Look, ScoredOutcomes, batched
+from .outcomes import Look, ScoredOutcomes
 
 UNROLLED_NUMBERS = 2**18  # in the one map of a whole tree: beyond, depth by depth is the faster way
 CACHED_NUMBERS = 2**17  # scored at a time at the last depth, so that they stay in the cache
@@ -58,7 +58,7 @@ class Unrolled:
 
     def __call__(self, probs: Tensor) -> Tensor:
         """Terms of every prefix, ``(*batch, prefixes, 4, 1 + sites)``."""
-        return batched(self.look(probs.reshape(-1, probs.shape[-1]).T), probs.shape[:-1])
+        return self.look.from_beliefs(probs)
 
 
 def sweep(probs: Tensor, looks: Sequence[Look], move: LinearMap) -> Tensor:

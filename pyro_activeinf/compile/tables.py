@@ -14,7 +14,6 @@ from torch import Tensor
 from .._checks import complain, numbers
 from ..records import SoftObservation
 
-
 _ARRAYS = (Tensor, np.ndarray)
 _INTEGERS = (int, np.integer)
 

@@ -17,7 +17,7 @@ from .known_state import CERTAIN, blind_values, known_state_values, stays_known
 
 Array = NDArray[np.float64]
 Integers = NDArray[np.int64]
-Place = tuple[int, int, int]  # node, time step, steps to go
+Place = tuple[int, int, int]  # node, time step (0 where it makes no difference), steps to go
 
 SAME = 1e-6  # two values are the same that differ by so little, relative to one nat or more
 

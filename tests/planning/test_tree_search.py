@@ -12,7 +12,7 @@ from pyro_activeinf import Agent
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.models import POMDP, TMaze, from_gymnasium
 from pyro_activeinf.planning import Sophisticated, TreeSearch
-from pyro_activeinf.planning.tree_search import score_weights
+from pyro_activeinf.planning.search import score_weights
 from pyro_activeinf.records import ExpectedFreeEnergyTerms
 from tests.bridge import pomdp
 from tests.planning.worlds import Tiger
@@ -167,3 +167,13 @@ def test_too_many_beliefs_are_refused() -> None:
     exact = ExactFilter(TMaze())
     with pytest.raises(ValueError, match="distinct beliefs"):
         TreeSearch(3, max_beliefs=4)(exact, exact.initial())
+
+
+@pytest.mark.parametrize("threshold", [0.6, 1.0])
+def test_actions_whose_outcomes_are_all_cut_end_there(threshold: float) -> None:
+    exact = ExactFilter(TMaze())
+    search = TreeSearch(3, simulations=20, threshold=threshold)
+    found = search(exact, exact.initial())
+    assert found.expected_free_energy.isfinite().all()
+    assert found.report is not None
+    assert found.report.cut > 0

@@ -93,7 +93,7 @@ def named_observation(
         {'place': 1}
     """
     entries = _entries(seen, space)
-    site_of = dict(names) if names is not None else _by_default(entries, sites)
+    site_of = _by_default(entries, sites) if names is None else _checked(names, entries, sites)
     found = {site_of[key]: entries[key] for key in entries if site_of.get(key) in sites}
     if not found:
         raise ValueError(
@@ -105,6 +105,20 @@ def named_observation(
             )
         )
     return found
+
+
+def _checked(
+    names: Names, entries: Mapping[str | int, Any], sites: Sequence[str]
+) -> dict[str | int, str]:
+    """The names as given; a mistyped one would leave its site unobserved."""
+    if not isinstance(names, Mapping):
+        raise TypeError(complain("names", "a dict {entry: site}", repr(names)))
+    wrong = [pair for pair in names.items() if pair[0] not in entries or pair[1] not in sites]
+    if wrong:
+        raise ValueError(
+            complain("names", f"entries among {list(entries)} to sites among {list(sites)}", wrong)
+        )
+    return dict(names)
 
 
 def _entries(seen: Any, space: gym.Space[Any]) -> dict[str | int, Any]:

@@ -40,7 +40,6 @@ def test_observations_are_matched(
         ({"x": 0}, DICT, ("a",), None),
         (np.array([1, 0]), TWO, ("a", "b", "c"), None),
         (2, SINGLE, ("a", "b"), None),
-        (2, SINGLE, ("a",), {0: "b"}),
     ],
 )
 def test_what_does_not_fit_is_explained(
@@ -48,6 +47,20 @@ def test_what_does_not_fit_is_explained(
 ) -> None:
     with pytest.raises(ValueError, match=r"`env\.observation_space`.*names=\{entry: site\}"):
         named_observation(seen, space, sites, names)
+
+
+@pytest.mark.parametrize(
+    ("sites", "names"),
+    [(("a",), {"a": "typo"}), (("a", "b"), {"a": "a", "x": "typo"}), (("a",), {"typo": "a"})],
+)
+def test_mistyped_names_are_told(sites: tuple[str, ...], names: Any) -> None:
+    with pytest.raises(ValueError, match=r"`names`.*among \['a', 'x'\].*typo"):
+        named_observation({"a": 1, "x": 0}, DICT, sites, names)
+
+
+def test_names_are_a_mapping() -> None:
+    with pytest.raises(TypeError, match=r"`names`.*\{entry: site\}"):
+        named_observation({"a": 1, "x": 0}, DICT, ("a", "b"), ["a", "b"])  # type: ignore[arg-type]
 
 
 def test_a_vector_of_multidiscrete_worlds_goes_by_columns() -> None:

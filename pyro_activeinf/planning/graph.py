@@ -77,7 +77,7 @@ class BeliefGraph:
                 fresh.append(row)
             ids.append(self._ids[key])
         self._append(packed[fresh])
-        return torch.tensor(ids, device=packed.device)[inverse]
+        return torch.tensor(ids, dtype=torch.long, device=packed.device)[inverse]
 
     def _append(self, packed: Tensor) -> None:
         room = len(self._rows)

@@ -221,6 +221,15 @@ def test_pruned_outcomes_are_reported() -> None:
     assert pruned.report.cut > kept.report.cut
 
 
+def test_where_all_outcomes_are_cut_only_the_next_step_counts() -> None:
+    exact = ExactFilter(TMaze())
+    found = Sophisticated(3, threshold=1.0)(exact, exact.initial())
+    next_step = Sophisticated(1)(exact, exact.initial())
+    torch.testing.assert_close(found.expected_free_energy, next_step.expected_free_energy)
+    assert found.report is not None
+    assert found.report.cut == pytest.approx(1.0)
+
+
 def test_too_many_beliefs_are_refused_with_a_way_out() -> None:
     exact = ExactFilter(TMaze())
     with pytest.raises(ValueError, match=r"`horizon`.*5 distinct beliefs.*TreeSearch"):

@@ -106,7 +106,7 @@ class ConditionedFlow:
         Raises:
             ValueError: for a base over something else.
         """
-        return FlowDistribution(self, base or self._standard_normal())
+        return FlowDistribution(self, self._standard_normal() if base is None else base)
 
     def sample_and_log_prob(
         self, base: TorchDistribution | None = None, shape: Sequence[int] = ()
@@ -124,6 +124,8 @@ class ConditionedFlow:
 
     def _points(self, argument: str, points: Tensor) -> Tensor:
         """Points with the batch dims of the context."""
+        if not isinstance(points, Tensor):
+            raise TypeError(complain(argument, "a tensor of points", repr(points)))
         if points.dim() == 0 or points.shape[-1] != self.dim:
             expected = f"points of {self.dim} coordinates, (*batch, {self.dim})"
             raise ValueError(complain(argument, expected, f"shape {tuple(points.shape)}"))

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Protocol
 import torch
 from pyro.distributions import TorchDistribution, constraints
 from torch import Size, Tensor
+from torch.distributions import Distribution
 
 from .._checks import complain
 from .memory import Memory
@@ -49,6 +50,7 @@ class FlowDistribution(TorchDistribution):
         base: over vectors of as many coordinates.
 
     Raises:
+        TypeError: for a base that is no distribution.
         ValueError: for a base over something else.
     """
 
@@ -62,8 +64,10 @@ class FlowDistribution(TorchDistribution):
         validate_args: bool | None = None,
         memory: Memory | None = None,
     ) -> None:
+        expected = f"a distribution of event_shape ({bijection.dim},)"
+        if not isinstance(base, Distribution):
+            raise TypeError(complain("base", expected, repr(base)))
         if base.event_shape != (bijection.dim,):
-            expected = f"a distribution of event_shape ({bijection.dim},)"
             got = f"batch_shape {tuple(base.batch_shape)}, event_shape {tuple(base.event_shape)}"
             raise ValueError(complain("base", expected, got, "base.to_event(1) may be meant."))
         batch_shape = torch.broadcast_shapes(base.batch_shape, bijection.batch_shape)

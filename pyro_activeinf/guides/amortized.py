@@ -8,9 +8,9 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
-from torch import Tensor
+from torch import Tensor, nn
 
-from .._checks import positive_int
+from .._checks import complain, positive_int
 from ..flows import NormalizingFlow
 from ..models import GenerativeModel
 from .base import RecognitionGuide
@@ -40,6 +40,7 @@ class Amortized(RecognitionGuide):
 
     Raises:
         ValueError: where no site, or more than one, fits the flow; for sizes below one.
+        TypeError: for sizes, a flow or a summary that are none.
 
     Reference: Kingma and Welling (2014); Rezende and Mohamed (2015); Krishnan, Shalit and Sontag
     (2017) for the summaries.
@@ -60,7 +61,9 @@ class Amortized(RecognitionGuide):
         summary: Past | Whole | None = None,
     ) -> None:
         super().__init__(model)
-        sizes = [positive_int("hidden_dims", size) for size in hidden_dims]
+        sizes = _sizes(hidden_dims)
+        _require("flow", flow, NormalizingFlow, "flows.NormalizingFlow(dim, length, kind)")
+        _require("summary", summary, nn.Module, "guides.Whole(model, hidden_dim)")
         found = state_sites(model)
         self._first, self._later, self._bare = list(found.first), list(found.later), found.bare
         fns = {**found.later, **found.first}
@@ -92,3 +95,15 @@ class Amortized(RecognitionGuide):
             if previous is None:
                 return self.model.initial()
             return self.model.transition(previous, action)
+
+
+def _sizes(hidden_dims: Sequence[int]) -> list[int]:
+    if not isinstance(hidden_dims, Sequence):
+        way_out = f"One layer: [{hidden_dims}]."
+        raise TypeError(complain("hidden_dims", "a sequence of sizes", repr(hidden_dims), way_out))
+    return [positive_int("hidden_dims", size) for size in hidden_dims]
+
+
+def _require(argument: str, value: object, kind: Any, example: str) -> None:
+    if not isinstance(value, kind | None):
+        raise TypeError(complain(argument, f"{example}, or None", repr(value)))

@@ -211,6 +211,9 @@ class LearningRate:
     Args:
         schedule: by which the optimizer's own learning rate is multiplied.
 
+    Raises:
+        TypeError: for a schedule that is no function of the step.
+
     Example:
         >>> import torch
         >>> adam = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.1)
@@ -219,6 +222,11 @@ class LearningRate:
     """
 
     schedule: Schedule
+
+    def __post_init__(self) -> None:
+        if not callable(self.schedule):
+            expected = "a function from steps to numbers"
+            raise TypeError(complain("schedule", expected, repr(self.schedule)))
 
     def __call__(self, optimizer: Optimizer) -> LambdaLR:
         """The scheduler of an optimizer."""

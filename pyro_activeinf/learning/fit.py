@@ -86,8 +86,9 @@ def fit(  # noqa: PLR0913
         ValueError: for arguments out of their range, data whose rows cannot be batched, a loss that
             is not finite, or a checkpoint that is damaged, foreign or of other programs. Model and
             guide are then as they were before the step.
-        TypeError: for a loss or an optimizer that is none.
+        TypeError: for a loss, an optimizer, a scheduler, an early stop or a compiler that is none.
         FileNotFoundError: where the checkpoint's folder is not there.
+        IsADirectoryError: where the checkpoint is a folder itself.
 
     Reference: Hoffman et al. (2013), "Stochastic variational inference", JMLR, section 2.4.
 
@@ -107,6 +108,8 @@ def fit(  # noqa: PLR0913
     positive_int("checkpoint_every", checkpoint_every)
     if clip_norm is not None and not nonnegative("clip_norm", clip_norm) > 0:
         raise ValueError(complain("clip_norm", "a number above 0", clip_norm))
+    _require_callables(learning_rate=learning_rate, early_stop=early_stop)
+    backend = _backend(compile)
     if seed is not None:
         pyro.set_rng_seed(seed)
     args = arguments(data)
@@ -120,7 +123,7 @@ def fit(  # noqa: PLR0913
         path=path,
         save_every=checkpoint_every,
         read_every=None if read_every is None else positive_int("read_every", read_every),
-        backend=(inductor if compile else None) if isinstance(compile, bool) else compile,
+        backend=backend,
     )
     with program.local():
         if resume and path is not None and path.exists():
@@ -149,12 +152,40 @@ def _number_of_steps(steps: int | None, epochs: int | None, batches: Batches) ->
     return positive_int("epochs", epochs or 0) * batches.per_epoch
 
 
+FUNCTIONS = {
+    "learning_rate": (
+        "a function from an optimizer to its scheduler",
+        "A constant is a matter of the optimizer: functools.partial(torch.optim.Adam, lr=0.01).",
+    ),
+    "early_stop": ("a function of all losses so far", "learning.Plateau(), say."),
+    "compile": ("True, False, or a compiler of graphs", "True takes learning.inductor."),
+}
+
+
+def _require_callables(**given: object) -> None:
+    for name, value in given.items():
+        if value is not None and not callable(value):
+            expected, way_out = FUNCTIONS[name]
+            raise TypeError(complain(name, expected, repr(value), way_out))
+
+
+def _backend(compile: bool | Backend) -> Backend | None:
+    if isinstance(compile, bool):
+        return inductor if compile else None
+    _require_callables(compile=compile)
+    return compile
+
+
 def _checked_path(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
     if checkpoint is None:
         if resume:
             raise ValueError(complain("resume", "a checkpoint= to go on from", "none"))
         return None
     path = Path(checkpoint)
+    if path.is_dir():
+        raise IsADirectoryError(
+            complain("checkpoint", "a file", f"the folder {path}", "Name a file in it.")
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(complain("checkpoint", "a file in a folder that is there", path))
     return path

@@ -58,7 +58,7 @@ class Training:
         self.gradients: Gradients = self.eager
         self.optimizer = _optimizer(self._make_optimizer, leaves)
         if self._make_scheduler is not None:
-            self.scheduler = self._make_scheduler(self.optimizer)
+            self.scheduler = _scheduler(self._make_scheduler, self.optimizer)
         return self._sound(loss, self.eager.clip())
 
     def look(self, args: Arguments) -> tuple[float, float]:
@@ -132,3 +132,17 @@ def _optimizer(make: MakeOptimizer, leaves: list[Tensor]) -> Optimizer:
             )
         )
     return optimizer
+
+
+def _scheduler(make: MakeScheduler, optimizer: Optimizer) -> LRScheduler:
+    scheduler = make(optimizer)
+    if not isinstance(scheduler, LRScheduler):
+        raise TypeError(
+            complain(
+                "learning_rate",
+                "a function from an optimizer to its scheduler",
+                f"one that makes {scheduler!r}",
+                "For a schedule of numbers: learning.LearningRate(schedule).",
+            )
+        )
+    return scheduler

@@ -90,3 +90,16 @@ def test_mistakes_are_named(mistake: Callable[[], Any], message: str) -> None:
 def test_what_is_no_kind_is_refused() -> None:
     with pytest.raises(TypeError, match=r"`kind`: expected a kind, such as flows.AffineCoupling"):
         NormalizingFlow(2, 2, 3)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (lambda flow: flow([1.0, 2.0]), "`z`: expected a tensor of points, got "),
+        (lambda flow: flow.inverse([1.0, 2.0]), "`x`: expected a tensor of points, got "),
+        (lambda flow: flow.distribution(3), "`base`: expected a distribution of event_shape"),
+    ],
+)
+def test_what_is_no_tensor_or_distribution_is_refused(mistake: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        mistake(NormalizingFlow(2, 2))

@@ -162,3 +162,16 @@ def test_sizes_below_one() -> None:
         Amortized(Tiger(), [0])
     with pytest.raises(ValueError, match="`hidden_dim`"):
         Past(Tiger(), 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((8,), r"`hidden_dims`: expected a sequence of sizes, got 8. One layer: \[8\]."),
+        (([8], 3), r"`flow`: expected flows.NormalizingFlow\(dim, length, kind\), or None, got 3"),
+        (([8], None, 3), r"`summary`: expected guides.Whole\(model, hidden_dim\), or None, got 3"),
+    ],
+)
+def test_what_is_no_size_flow_or_summary(arguments: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Amortized(Tiger(), *arguments)

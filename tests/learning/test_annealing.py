@@ -104,3 +104,8 @@ def test_a_learning_rate_follows_a_schedule() -> None:
         sgd.step()
         scheduler.step()
     assert rates == [0.5, 0.375, 0.25, 0.125, 0.0]
+
+
+def test_a_number_is_no_schedule() -> None:
+    with pytest.raises(TypeError, match="`schedule`: expected a function from steps to numbers"):
+        LearningRate(0.1)  # type: ignore[arg-type]

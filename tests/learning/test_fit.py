@@ -381,6 +381,28 @@ def test_wrong_arguments_are_named(options: Any, message: str) -> None:
         quiet(Regression(), Weights(), line(), **options)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"learning_rate": 0.1}, "`learning_rate`: expected a function from an optimizer"),
+        ({"learning_rate": lambda _: 5}, "`learning_rate`: .* got one that makes 5"),
+        ({"early_stop": 3}, "`early_stop`: expected a function of all losses so far, got 3"),
+        ({"compile": "inductor"}, "`compile`: expected True, False, or a compiler of graphs"),
+    ],
+)
+def test_what_is_no_function_is_named(options: Any, message: str) -> None:
+    guide = Weights()
+    before = parameters(guide)
+    with pytest.raises(TypeError, match=message):
+        quiet(Regression(), guide, line(), steps=3, **options)
+    assert same(parameters(guide), before)
+
+
+def test_a_folder_is_no_checkpoint_and_that_is_said_before_the_first_step(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError, match="`checkpoint`: expected a file, got the folder"):
+        learner(tmp_path)
+
+
 def test_a_folder_that_is_not_there_is_named_before_the_first_step(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="`checkpoint`"):
         learner(tmp_path / "none" / "a.pt")

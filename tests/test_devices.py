@@ -7,12 +7,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import gymnasium as gym
+import numpy as np
 import pytest
 import torch
 
 from pyro_activeinf import Agent, rollout
+from pyro_activeinf.compile.program import StackedControls
 from pyro_activeinf.filters import ExactFilter, FactorizedFilter, Filter
 from pyro_activeinf.models import (
+    POMDP,
     GenerativeModel,
     GridWorld,
     RockSample,
@@ -131,3 +134,32 @@ def test_rollouts(world: str, members: int | None) -> None:
         progress=False,
     )
     assert run.actions.shape[-1] >= 4
+
+
+def two_controls() -> GenerativeModel:
+    flip = np.stack([np.eye(2), np.eye(2)[::-1]], -1)
+    turn = np.stack([np.eye(3), np.roll(np.eye(3), 1, 0)], -1)
+    see = np.repeat(np.eye(2)[:, :, None], 3, -1)
+    return POMDP([see], [flip, turn], C=[np.array([0.0, 1.0])]).to(FAR)
+
+
+@pytest.mark.parametrize("batch", BATCHES)
+@pytest.mark.parametrize("kind", FILTERS)
+def test_several_controls(
+    kind: str, batch: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A stack that hands single controls out is a tensor class of its own, as far tensors are.
+    plain = staticmethod(lambda each: torch.stack(torch.broadcast_tensors(*each), -1))
+    monkeypatch.setattr(StackedControls, "of", plain)
+    model = two_controls()
+    given = OpenLoop(1, policies=torch.tensor([[[1, 0]], [[0, 1]]]))
+    deeper = [] if kind == "factorized" else [Sophisticated(2), TreeSearch(2, 20)]
+    for planner in (OpenLoop(2), given, *deeper):
+        agent = Agent(model, planner=planner, filter=FILTERS[kind](model))
+        agent.reset(batch)
+        agent.perceive({"o0": torch.zeros(batch, dtype=torch.long)})
+        action = agent.act()
+        agent.perceive({"o0": torch.full(batch, -1)})
+        posterior = agent.plan()
+        assert {x.device for x in (action, posterior.action_probs, posterior.policies)} == {FAR}
+        assert action.shape == (*batch, 2)

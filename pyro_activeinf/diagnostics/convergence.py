@@ -29,7 +29,8 @@ class Convergence:
         trend: of the last half of F, in nats per step; ``None`` where F is not finite there.
         snr: signal-to-noise ratio of the gradient; ``None`` without model and guide, or without
             parameters.
-        pareto_k: shape of the tail of the importance weights; ``None`` without model and guide.
+        pareto_k: shape of the tail of the importance weights, -inf where the largest are alike;
+            ``None`` without model and guide.
     """
 
     trend: Trend | None
@@ -87,8 +88,11 @@ def _on_snr(snr: float) -> str:
 
 
 def _on_pareto_k(k: float) -> str:
-    if not np.isfinite(k):
-        return "The importance weights are not finite: guide and model differ in their supports."
+    if np.isnan(k) or k == np.inf:
+        return (
+            "The importance weights are not finite, or a few of them count for all: guide and "
+            "model differ in their supports, or nearly."
+        )
     if k < 0.5:
         return "The guide is close to the posterior."
     if k < 0.7:

@@ -68,7 +68,8 @@ def test_false_alarms_are_rare_though_noise_is_autocorrelated() -> None:
 def test_the_exact_posterior_is_close() -> None:
     found = convergence([0.0] * 20, model, exact, torch.randn(20), num_draws=200)
     assert found.pareto_k is not None
-    assert found.pareto_k < 0.5 or not np.isfinite(found.pareto_k)
+    assert found.pareto_k < 0.5
+    assert "close to the posterior" in found.advice
     assert found.snr is None  # nothing to learn
 
 
@@ -132,6 +133,25 @@ def test_weights_in_one_run_are_those_of_many() -> None:
 def test_pareto_k_is_the_shape_of_a_pareto_tail(shape: float) -> None:
     weights = -shape * torch.rand(50_000).log()
     assert pareto_k(weights) == pytest.approx(shape, abs=0.15)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_weights_that_are_alike_have_no_tail(dtype: torch.dtype) -> None:
+    weights = torch.full((1000,), -321.7, dtype=dtype)
+    weights[:500] -= 2.0  # a guide over two values
+    assert pareto_k(weights) == -math.inf
+    assert pareto_k(weights * (1 + torch.finfo(dtype).eps * torch.randn(1000).sign())) < 0.5
+
+
+def test_a_few_weights_that_count_for_all_are_no_flat_tail() -> None:
+    weights = torch.zeros(1000)
+    weights[:3] = 20.0
+    assert pareto_k(weights) > 0.7
+
+
+@pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+def test_weights_without_a_finite_tail(value: float) -> None:
+    assert pareto_k(torch.full((1000,), value)) == math.inf
 
 
 def test_pareto_k_with_the_next_arviz(monkeypatch: pytest.MonkeyPatch) -> None:

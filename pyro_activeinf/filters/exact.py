@@ -210,11 +210,15 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def _moved(self, belief: JointBelief, index: Tensor, dynamics: Dynamics) -> dict[str, Any]:
         """Probabilities of the next states, or their logarithms where those would underflow."""
         floor = belief.outlasts(dynamics.smallest)
-        if floor is None:
-            log_probs = by_action(belief.log_probs, index, dynamics.log_transition, ops.log_vecmat)
-            return {"log_probs_": log_probs}
-        probs = by_action(belief.probs, index, dynamics.transition, torch.matmul)
-        return {"probs_": probs, "floor": floor}
+        if floor is not None:
+            probs = by_action(belief.probs, index, dynamics.transition, torch.matmul)
+            return {"probs_": probs, "floor": floor}
+        if belief.smallest() + dynamics.smallest >= ops.least_log(torch.float64):
+            wide = belief.log_probs.double().exp()
+            moved = by_action(wide, index, dynamics.wide_transition, torch.matmul)
+            return {"log_probs_": ops.log(moved).to(dynamics.transition.dtype)}
+        log_probs = by_action(belief.log_probs, index, dynamics.log_transition, ops.log_vecmat)
+        return {"log_probs_": log_probs}
 
     def update(self, belief: JointBelief, observation: Mapping[str, Any]) -> JointBelief:  # type: ignore[override]
         """q(s_t | o_{<=t}) by Bayes' rule, the minimum of variational free energy.

@@ -31,6 +31,11 @@ class Dynamics:
         """The transition under each action, ``(states, next states)``."""
         return self.transition.unbind(0)
 
+    @cached_property
+    def wide_transition(self) -> Tensor:
+        """The transition in double precision, whose probabilities may be far smaller."""
+        return self.transition.double()
+
 
 def require_room(what: str, count: float, dtype: torch.dtype, way_out: str) -> None:
     """Raise ``ValueError`` where a joint array would be larger than the filter's limit."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._checks import positive_int
+from .._checks import complain, positive_int
 from ..flows import ConditionedFlow, NormalizingFlow
 from ..flows.preimage import jacobian
 
@@ -80,6 +80,7 @@ def invertibility(
         num_points: how many of these.
 
     Raises:
+        TypeError: for what is no flow.
         ValueError: for points of another size, a number below 1, or a conditional flow without its
             context.
 
@@ -91,6 +92,8 @@ def invertibility(
         >>> found.passed, found.advice
         (True, 'Inverse and log-determinant are right up to rounding.')
     """
+    if not isinstance(flow, NormalizingFlow | ConditionedFlow):
+        raise TypeError(complain("flow", "a flows.NormalizingFlow", repr(flow)))
     z = _points(flow, num_points) if points is None else points
     with torch.no_grad():
         x, log_det = flow.forward(z)

@@ -53,6 +53,7 @@ class Neural(GenerativeModel):
 
     Raises:
         ValueError: for a space of another kind, or sizes below one.
+        TypeError: for sizes or an uncertainty that are none.
 
     Reference: Krishnan, Shalit and Sontag (2017), "Structured inference networks for nonlinear
     state space models"; Shyam, Jaskowski and Gomez (2019) and Pathak, Gandhi and Gupta (2019)
@@ -78,7 +79,12 @@ class Neural(GenerativeModel):
     ) -> None:
         super().__init__()
         size = positive_int("state_dim", state_dim)
+        if not isinstance(hidden_dims, Sequence):
+            raise TypeError(complain("hidden_dims", "a sequence of sizes", repr(hidden_dims)))
         hidden = [positive_int("hidden_dims", width) for width in hidden_dims]
+        if not isinstance(uncertainty, Uncertainty | None):
+            expected = "Certain(), Ensemble(members), Bayesian(scale) or None"
+            raise TypeError(complain("uncertainty", expected, repr(uncertainty)))
         self.actions = actions
         self.uncertainty = uncertainty or Certain()
         width = size + action_width(actions)

@@ -83,3 +83,5 @@ def test_wrong_arguments_are_refused() -> None:
         invertibility(shaken("planar"), num_points=0)
     with pytest.raises(ValueError, match=r"`context`: expected the context"):
         invertibility(shaken("planar", context_dim=2))
+    with pytest.raises(TypeError, match=r"`flow`: expected a flows.NormalizingFlow, got 3"):
+        invertibility(3)  # type: ignore[arg-type]

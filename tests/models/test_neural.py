@@ -156,3 +156,16 @@ def test_float32_and_float64() -> None:
         model = Neural(2, 1, gym.spaces.Box(-1, 1, (1,), np.float32), uncertainty=Ensemble(2))
         states = model({"o": torch.zeros(3, 1)}, torch.zeros(2, 1))
         assert states[0].dtype == dtype
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"hidden_dims": 8}, "`hidden_dims`: expected a sequence of sizes, got 8"),
+        ({"uncertainty": 3}, r"`uncertainty`: expected Certain\(\), Ensemble\(members\), "),
+        ({"uncertainty": Ensemble}, "`uncertainty`: "),
+    ],
+)
+def test_what_is_no_size_or_uncertainty(options: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        Neural(2, 1, **options)

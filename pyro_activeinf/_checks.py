@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
 import torch
@@ -21,16 +23,37 @@ def complain(argument: str, expected: str, got: object, way_out: str = "") -> st
 
 def positive_int(argument: str, value: int) -> int:
     """Return ``value`` when it is an integer of at least one, else raise ``ValueError``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < 1:
         raise ValueError(complain(argument, "an integer of at least 1", repr(value)))
-    return value
+    return int(value)
 
 
 def nonnegative(argument: str, value: float) -> float:
     """Return ``value`` when it is a number >= 0 (infinity included), else raise ``ValueError``."""
-    if not isinstance(value, int | float) or not value >= 0:
+    if not isinstance(value, Real) or not value >= 0:
         raise ValueError(complain(argument, "a number >= 0", repr(value)))
     return float(value)
+
+
+def finite(argument: str, value: float) -> float:
+    """Return ``value`` when it is a number >= 0 and not infinite, else raise ``ValueError``."""
+    if not isinstance(value, Real) or not 0 <= value < math.inf:
+        raise ValueError(complain(argument, "a finite number >= 0", repr(value)))
+    return float(value)
+
+
+def batch_dims(batch_shape: Iterable[int]) -> tuple[int, ...]:
+    """Return a batch shape as a tuple of sizes, else raise ``TypeError`` or ``ValueError``."""
+    if not isinstance(batch_shape, Iterable):
+        raise TypeError(
+            complain(
+                "batch_shape", "a tuple of sizes", repr(batch_shape), f"Write ({batch_shape},)."
+            )
+        )
+    sizes = tuple(batch_shape)
+    if any(not isinstance(n, Integral) or n < 0 for n in sizes):
+        raise ValueError(complain("batch_shape", "sizes from 0 up", sizes))
+    return sizes
 
 
 def known_names(argument: str, got: Iterable[str], known: Sequence[str]) -> None:

@@ -108,6 +108,8 @@ def logsumexp(values: Tensor, dim: int) -> Tensor:
 
 def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
     """Smallest finite entry (0 where there is none): how close to underflow a table comes."""
+    if not log_values.numel():
+        return log_values.new_zeros(())
     finite = log_values.nan_to_num(0.0, neginf=0.0)
     return finite.min() if dim is None else finite.min(dim).values
 
@@ -115,8 +117,8 @@ def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
 def softmax(scores: Tensor, precision: float) -> Tensor:
     r"""Boltzmann distribution :math:`\propto e^{\gamma x}` over the last dim.
 
-    An infinite precision shares the probability among the maxima (equal to a relative 1e-9). A
-    score of ``-inf`` has probability 0 at any precision.
+    An infinite precision shares the probability among the maxima (equal to a relative 1e-9, or
+    1e-6 in single precision). A score of ``-inf`` has probability 0 at any precision.
 
     Example:
         >>> softmax(torch.tensor([1.0, 3.0, 3.0]), math.inf).tolist()
@@ -124,7 +126,8 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
     """
     if math.isinf(precision):
         best = scores.max(-1, keepdim=True).values
-        ties = (scores >= best - 1e-9 * best.abs().clamp(min=1.0)).to(scores.dtype)
+        near = max(1e-9, 8 * torch.finfo(scores.dtype).eps)
+        ties = (scores >= best - near * best.abs().clamp(min=1.0)).to(scores.dtype)
         return ties / ties.sum(-1, keepdim=True)
     return torch.softmax(weighed(scores, precision), -1)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain, nonnegative
+from .._checks import batch_dims, complain, nonnegative
 from ..compile import Programs, Settled, control_sizes
 from ..filters import ExactFilter, Filter
 from ..planning import Planner
@@ -75,7 +75,7 @@ class Agent:
 
     def reset(self, batch_shape: tuple[int, ...] = ()) -> None:
         """Forget the episode: the next observation is the first. Batched where asked."""
-        self.batch_shape = tuple(batch_shape)
+        self.batch_shape = batch_dims(batch_shape)
         self.belief: Belief | None = None
         self.posterior: PolicyPosterior | None = None
         self.action: Tensor | None = None

@@ -24,6 +24,8 @@ from .tables import Table, Tables
 _INTERNAL = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules"}
 
 
+KEPT_STEPS = 512  # time steps whose preferences are kept
+
 _LOOKED_AT: ContextVar[set[int] | None] = ContextVar("looked_at", default=None)
 
 
@@ -86,23 +88,29 @@ class Compiled:
         """Tables of the log-preferences at a time step."""
         outcomes = self.tables.outcomes
         step = 0 if self.stationary else step
-        if step not in self._preferences:
+        kept = self._preferences
+        found = kept.get(step)
+        if found is None:
             with HANDLERS, self._params:
                 found = compile_preferences(self.programs, outcomes, step)
             self._look()
             self._watch(tuple(t.log_probs for t in found))
-            self._preferences[step] = found
-        return self._preferences[step]
+            while len(kept) >= KEPT_STEPS:
+                kept.pop(next(iter(kept)), None)
+            kept[step] = found
+        return found
 
     def habit(self) -> dict[str, Tensor]:
         """Log-probabilities of the sites of ``habit``."""
         controls = self.tables.controls
-        if self._habit is None:
+        found = self._habit
+        if found is None:
             with HANDLERS, self._params:
-                self._habit = compile_habit(self.programs, controls)
+                found = compile_habit(self.programs, controls)
             self._look()
-            self._watch(tuple(self._habit.values()))
-        return self._habit
+            self._watch(tuple(found.values()))
+            self._habit = found
+        return found
 
     def _look(self) -> None:
         self._seen, self._mode = Snapshot(self.programs), self._now()

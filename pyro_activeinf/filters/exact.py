@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import by_site, complain, one_batch
+from .._checks import batch_dims, by_site, complain, one_batch
 from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms
 from .base import Branches, BranchingFilter, SweepingFilter
@@ -31,7 +31,7 @@ from .outcomes import (
 from .smoothing import Smoothing, backward
 from .sweep import Prefixes, Unrolled, sweep
 
-KEPT_STEPS = 1024  # time steps whose preferences are kept
+KEPT_NUMBERS = 2**24  # in the maps of time steps: those of the latest are kept
 KEPT_TREES = 8
 
 
@@ -71,22 +71,26 @@ class _Arrays:
     def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Look | None]:
         """How outcomes are scored now, and one step ahead of the present state."""
         key = id(preferences)  # kept alive with its value, so that no other takes its place
-        if key not in self._scored:
-            if len(self._scored) >= KEPT_STEPS:
-                self._scored.pop(next(iter(self._scored)))
+        kept = self._scored.get(key)
+        if kept is None:
             found = score_outcomes(self.tables, self.outcomes(joint), preferences)
-            self._scored[key] = (preferences, found, found.ahead(self.dynamics.transition))
-        return self._scored[key][1:]
+            kept = (preferences, found, found.ahead(self.dynamics.transition))
+            room = KEPT_NUMBERS // (found.numbers * self.dynamics.transition[..., 0].numel())
+            while len(self._scored) > room:
+                self._scored.pop(next(iter(self._scored)), None)
+            self._scored[key] = kept
+        return kept[1:]
 
     def unrolled(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
         """The map of a whole tree, where that is small; those of a few trees are kept."""
         key = (id(scored), id(prefixes))
-        if key not in self._unrolled:
-            if len(self._unrolled) >= KEPT_TREES:
-                self._unrolled.pop(next(iter(self._unrolled)))
-            found = self._multiplied_out(scored, prefixes)
-            self._unrolled[key] = (scored, prefixes, found)
-        return self._unrolled[key][-1]
+        kept = self._unrolled.get(key)
+        if kept is None:
+            kept = (scored, prefixes, self._multiplied_out(scored, prefixes))
+            while len(self._unrolled) >= KEPT_TREES:
+                self._unrolled.pop(next(iter(self._unrolled)), None)
+            self._unrolled[key] = kept
+        return kept[-1]
 
     def _multiplied_out(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
         if not Unrolled.fits(scored, prefixes):
@@ -153,10 +157,10 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         return self._current().tables
 
     def _current(self) -> _Arrays:
-        tables = self._compiled.tables
-        if tables is not self._arrays.tables:
-            self._arrays = _Arrays(tables)
-        return self._arrays
+        tables, arrays = self._compiled.tables, self._arrays
+        if tables is not arrays.tables:
+            arrays = self._arrays = _Arrays(tables)
+        return arrays
 
     @property
     def scoring_bytes(self) -> int:
@@ -181,7 +185,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:
         """p(s_0), before the first observation."""
-        arrays = self._current()
+        arrays, batch_shape = self._current(), batch_dims(batch_shape)
         log_initial = arrays.dynamics.log_initial
         log_probs = log_initial.expand(*batch_shape, *log_initial.shape)
         return JointBelief(0, arrays.tables.states, log_probs_=log_probs)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 SMALL = 2**14  # numbers below which a dense product is the faster one
 SPARSE = 8  # times fewer numbers are worth a sparse product
+SHARED = 4.0  # the largest constant: differences between the rest would be lost beside a larger one
 ROUNDING = 32  # units in the last place within which two numbers count as the same
 
 
@@ -78,8 +79,10 @@ def linear_map(matrix: Tensor) -> LinearMap:
     if matrix.numel() < SMALL or matrix.requires_grad:
         return Dense(columns)
     least = columns.amin(-1, keepdim=True)
+    least = torch.where(least.abs() <= SHARED, least, 0.0)
     rest = columns - least
-    rest = torch.where(rest > ROUNDING * torch.finfo(rest.dtype).eps * least.abs(), rest, 0.0)
+    same = rest.abs() <= ROUNDING * torch.finfo(rest.dtype).eps * least.abs()
+    rest = torch.where(same, 0.0, rest)
     outputs, inputs = rest.nonzero(as_tuple=True)
     if SPARSE * len(inputs) > matrix.numel():
         return Dense(columns)

@@ -65,6 +65,8 @@ def by_action(beliefs: Tensor, index: Tensor, matrices: Tensor, apply: Apply) ->
         return fan_out(beliefs.squeeze(-2), matrices[index], apply)
     batch = torch.broadcast_shapes(beliefs.shape[:-1], index.shape)
     rows = beliefs.expand(*batch, -1).reshape(-1, beliefs.shape[-1])
+    if not rows.numel():
+        return beliefs.new_zeros(*batch, beliefs.shape[-1])
     order = torch.argsort(index.expand(batch).reshape(-1), stable=True)
     present, counts = torch.unique(index.expand(batch).reshape(-1), return_counts=True)
     pieces = rows[order].split(counts.tolist())

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._checks import complain, nonnegative, positive_int, readable_bytes, whole_numbers
+from .._checks import complain, in_range, nonnegative, positive_int, readable_bytes, whole_numbers
 from ..compile import Settled, control_sizes
 from ..filters import Filter, SweepingFilter
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
@@ -88,11 +88,13 @@ class OpenLoop(Planner):
     def _layout(self, filter: Filter, controls: tuple[int, ...], batch: int) -> _Layout:
         """The policies as trees whose scores fit into memory; the last one made is kept."""
         key = (controls, filter.device, batch * filter.scoring_bytes)
-        if key not in self._layouts:
+        layout = self._layouts.get(key)
+        if layout is None:
             self._require_memory(filter, controls, batch)
-            rows = max(1, self.memory_limit // (4 * batch * filter.scoring_bytes))
-            self._layouts = {key: self._laid_out(controls, rows, filter.device)}
-        return self._layouts[key]
+            rows = max(1, self.memory_limit // (4 * max(1, batch) * filter.scoring_bytes))
+            layout = self._laid_out(controls, rows, filter.device)
+            self._layouts = {key: layout}
+        return layout
 
     def _require_memory(self, filter: Filter, controls: tuple[int, ...], batch: int) -> None:
         if self.policies is None:
@@ -140,6 +142,9 @@ class OpenLoop(Planner):
                     tuple(self.policies.shape),
                 )
             )
+        steps = self.policies if expected == 3 else self.policies.unsqueeze(-1)
+        for f, size in enumerate(controls):
+            in_range("policies", steps[..., f], size)
         return self.policies.to(device)
 
     def _split(self, policies: Tensor, controls: tuple[int, ...], rows: int) -> Iterator[Tensor]:

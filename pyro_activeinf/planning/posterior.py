@@ -42,8 +42,6 @@ def policy_posterior(
 
 def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[int]) -> Tensor:
     """q(u) of the first action, ``(*batch, *controls)``."""
-    if len(policies) == math.prod(controls) ** policies.shape[1]:  # all of them, in order
-        return probs.reshape(*probs.shape[:-1], *controls, -1).sum(-1)
     first = first_action(policies, controls)
     total = probs.new_zeros(*probs.shape[:-1], math.prod(controls)).index_add(-1, first, probs)
     return total.unflatten(-1, tuple(controls))

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from .._checks import complain, nonnegative, positive_int
+from .._checks import complain, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import BranchingFilter, Filter
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
@@ -76,7 +76,7 @@ class Sophisticated(Planner):
     ) -> None:
         self.deadline = None if deadline is None else positive_int("deadline", deadline)
         self.horizon = positive_int("horizon", horizon)
-        self.discount = nonnegative("discount", discount)
+        self.discount = finite("discount", discount)
         self.precision = nonnegative("precision", precision)
         self.terms = counted_terms(terms)
         self.threshold = nonnegative("threshold", threshold)

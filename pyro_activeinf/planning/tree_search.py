@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import torch
 
-from .._checks import complain, nonnegative, positive_int
+from .._checks import complain, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import ExactFilter, Filter, JointBelief
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
@@ -77,7 +77,7 @@ class TreeSearch(Planner):
     ) -> None:
         self.horizon = positive_int("horizon", horizon)
         self.simulations = positive_int("simulations", simulations)
-        self.discount = nonnegative("discount", discount)
+        self.discount = finite("discount", discount)
         self.precision = nonnegative("precision", precision)
         self.exploration = nonnegative("exploration", exploration)
         self.terms = counted_terms(terms)

@@ -455,3 +455,22 @@ def test_random_parameters_of_a_part_are_named_with_their_path() -> None:
     model.part.weight = PyroSample(dist.Normal(0.0, 1.0))
     with pytest.raises(ValueError, match=r"`part.weight`.*set model.part.weight = tensor"):
         Compiled(model)
+
+
+def test_preferences_of_long_past_steps_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyro_activeinf.compile.cache.KEPT_STEPS", 5)
+    compiled = Compiled(Timed())
+    first = compiled.preferences(0)
+    for step in range(20):
+        compiled.preferences(step)
+    assert len(compiled._preferences) == 5
+    assert compiled.preferences(19) is compiled.preferences(19)
+    again = compiled.preferences(0)
+    assert torch.equal(again[0].log_probs, first[0].log_probs)
+
+
+class Timed(Coin):
+    """A coin that is liked more and more."""
+
+    def prefer(self, step: int) -> None:
+        pyro.sample("seen", dist.Bernoulli(logits=torch.tensor(0.1 * step)))

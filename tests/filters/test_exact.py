@@ -262,3 +262,20 @@ def test_what_is_no_model_is_refused() -> None:
     for wrong in (3, TMaze):
         with pytest.raises(TypeError, match="`model`"):
             ExactFilter(wrong)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("batch", [(0,), (2, 0)])
+def test_an_empty_batch_stays_empty(batch: tuple[int, ...]) -> None:
+    exact = ExactFilter(TMaze())
+    belief = exact.update(exact.initial(batch), {"position": 0})
+    moved = exact.predict(belief, torch.zeros(batch, dtype=torch.long))
+    assert belief.batch_shape == moved.batch_shape == torch.Size(batch)
+    assert exact.expected_free_energy(moved).total.shape == batch
+
+
+def test_a_batch_shape_that_is_none_is_named() -> None:
+    exact = ExactFilter(TMaze())
+    with pytest.raises(TypeError, match=r"`batch_shape`: expected a tuple of sizes, got 3"):
+        exact.initial(3)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="`batch_shape`: expected sizes from 0 up"):
+        exact.initial((-1,))

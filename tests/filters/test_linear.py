@@ -92,3 +92,14 @@ def test_gradients_reach_the_beliefs_through_a_sparse_map() -> None:
 def test_the_floating_type_is_kept(dtype: torch.dtype) -> None:
     found = linear_map(noisy(0.001).to(dtype))
     assert found(columns(2).to(dtype)).dtype is dtype
+
+
+def test_a_very_bad_rest_keeps_the_differences_of_what_is_wanted() -> None:
+    matrix = torch.zeros(200, 100)
+    matrix[torch.arange(200), torch.arange(200) % 100] = 1.0
+    matrix[:, 0] = -1e8
+    matrix[7, 0], matrix[9, 0] = -3.0, -1.0
+    given_column = torch.zeros(200, 1)
+    given_column[[7, 9]] = 0.5
+    found = linear_map(matrix.float())(given_column.float())
+    torch.testing.assert_close(found[0], torch.tensor([-2.0], dtype=torch.float32))

@@ -104,6 +104,30 @@ def test_a_given_set_of_policies_is_scored_as_among_all() -> None:
     torch.testing.assert_close(some.per_step.values, everything.per_step.values[rows])
 
 
+def test_given_policies_in_any_order_keep_their_first_actions() -> None:
+    drift = np.stack([np.eye(2), np.array([[0.1, 0.2], [0.9, 0.8]])], -1)
+    model = POMDP([np.array([[0.9, 0.2], [0.1, 0.8]])], [drift], C=[np.array([0.0, 2.0])])
+    exact = ExactFilter(model)
+    every = OpenLoop(1, precision=1.0)(exact, exact.initial())
+    given = OpenLoop(1, policies=torch.tensor([[1], [0]]), precision=1.0)(exact, exact.initial())
+    torch.testing.assert_close(given.action_probs, every.action_probs)
+    repeated = torch.tensor([[1, 1], [1, 0], [1, 1], [1, 0]])
+    twice = OpenLoop(2, policies=repeated)(exact, exact.initial())
+    torch.testing.assert_close(twice.action_probs, torch.tensor([0.0, 1.0]))
+
+
+@pytest.mark.parametrize("policies", [[[0], [5]], [[-1], [0]]])
+@pytest.mark.parametrize("timed", [False, True])
+def test_given_policies_outside_of_the_space_are_refused(
+    policies: list[list[int]], timed: bool
+) -> None:
+    wanted = np.ones((4, 2)) if timed else np.ones(2)
+    flip = np.stack([np.eye(2), np.eye(2)[::-1]], -1)
+    exact = ExactFilter(POMDP([np.eye(2)], [flip], C=[wanted]))
+    with pytest.raises(ValueError, match="`policies`: expected integers from 0 to 1"):
+        OpenLoop(1, policies=torch.tensor(policies))(exact, exact.initial())
+
+
 def test_terms_can_be_left_out() -> None:
     exact = ExactFilter(TMaze())
     belief = exact.update(exact.initial(), {"position": 0})
@@ -219,7 +243,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], name: str) -> N
 
 def test_policies_outside_the_space_are_refused() -> None:
     exact = ExactFilter(TMaze())
-    with pytest.raises(ValueError, match=r"`action`.*from 0 to 3"):
+    with pytest.raises(ValueError, match=r"`policies`.*from 0 to 3"):
         OpenLoop(1, policies=torch.tensor([[4]]))(exact, exact.initial())
     with pytest.raises(ValueError, match="`policies`"):
         OpenLoop(1, policies=torch.zeros(2, 1, 2))(exact, exact.initial())

@@ -237,7 +237,6 @@ class ExactFilter(BranchingFilter, SweepingFilter):
                 that has probability zero under the belief.
         """
         arrays = self._current()
-        by_site("observation", observation, self.observation_sites)
         found = self._by_product(belief, observation, arrays)
         return self._in_logs(belief, observation, arrays) if found is None else found
 
@@ -266,6 +265,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def _in_logs(
         self, belief: JointBelief, observation: Mapping[str, Any], arrays: _Arrays
     ) -> JointBelief:
+        by_site("observation", observation, self.observation_sites)
         evidence = arrays.likelihoods(observation)
         seen = {name: value.shape[:-1] for name, value in evidence.items()}
         with one_batch(belief=belief.batch_shape, **seen):

@@ -68,9 +68,12 @@ class SiteLikelihoods:
     def plain(self, observation: Mapping[str, Any]) -> Plain | None:
         """Likelihoods as probabilities; ``None`` where a value is missing or uncertain.
 
-        Also where sites depend on each other, or where batches do not have the same shape.
+        Also where sites depend on each other or are unknown, or where batches do not have the
+        same shape.
         """
-        if not self._single or not observation:
+        if not self._single or not isinstance(observation, dict) or not observation:
+            return None
+        if not observation.keys() <= self._rows.keys():
             return None
         key: list[tuple[str, int]] = []
         for name, value in observation.items():

@@ -44,7 +44,7 @@ def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[in
     """q(u) of the first action, ``(*batch, *controls)``."""
     first = first_action(policies, controls)
     total = probs.new_zeros(*probs.shape[:-1], math.prod(controls)).index_add(-1, first, probs)
-    return total.unflatten(-1, tuple(controls))
+    return total.unflatten(-1, tuple(controls)) if len(controls) > 1 else total
 
 
 def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:

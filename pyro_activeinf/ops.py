@@ -11,6 +11,8 @@ from functools import cache
 import torch
 from torch import Tensor
 
+FEW = 2**11  # numbers up to which one slow operation beats three quick ones
+
 
 def log(probs: Tensor) -> Tensor:
     """Natural logarithm with ``log 0 = -inf`` and a gradient of zero there.
@@ -53,7 +55,7 @@ def xlogx(probs: Tensor) -> Tensor:
     """``p log p`` with ``0 log 0 = 0``."""
     if probs.requires_grad:
         return probs * torch.where(probs > 0, probs, 1.0).log()  # a finite gradient at 0
-    if probs.numel() < 2**11:
+    if probs.numel() < FEW:
         return torch.special.entr(probs).neg_()
     tiny = torch.finfo(probs.dtype).tiny
     return probs.clamp_min(tiny).log_().mul_(probs)  # where there is much, twice as fast
@@ -73,14 +75,16 @@ def unravel(index: Tensor, sizes: Sequence[int]) -> list[Tensor]:
     return found
 
 
-def entropy(probs: Tensor) -> Tensor:
-    r"""Entropy :math:`-\sum_i p_i \log p_i` over the last dim, in nats.
+def entropy(probs: Tensor, dim: int = -1) -> Tensor:
+    r"""Entropy :math:`-\sum_i p_i \log p_i` over a dim (by default the last), in nats.
 
     Example:
         >>> round(float(entropy(torch.tensor([0.5, 0.5]))), 6)
         0.693147
     """
-    return -xlogx(probs).sum(-1)
+    if not probs.requires_grad and probs.numel() < FEW:
+        return torch.special.entr(probs).sum(dim)
+    return -xlogx(probs).sum(dim)
 
 
 def kl(log_q: Tensor, log_p: Tensor) -> Tensor:
@@ -139,16 +143,22 @@ def weighed(scores: Tensor, factor: float) -> Tensor:
     return torch.where(scores.isinf(), -math.inf, 0.0).to(scores)
 
 
-def draw(probs: Tensor) -> Tensor:
-    """Draw positions from probabilities ``(*batch, values)``: ``(*batch)``.
+def draw(probs: Tensor, precision: float = 1.0) -> Tensor:
+    r"""Draw positions with probability :math:`\propto p^\alpha`: ``(*batch)``.
+
+    Args:
+        probs: ``(*batch, values)``.
+        precision: alpha; infinite for the most probable ones.
 
     Example:
         >>> draw(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
         [1, 0]
     """
-    if probs.dim() > 1:
-        rows = probs.reshape(-1, probs.shape[-1])
-        return torch.multinomial(rows, 1).reshape(probs.shape[:-1])
-    sums = list(itertools.accumulate(probs.tolist()))  # quicker for one than torch.multinomial
-    place = bisect.bisect_right(sums, float(torch.rand(())) * sums[-1])
+    if probs.dim() > 1 or math.isinf(precision):
+        rows = softmax(log(probs), precision)
+        return torch.multinomial(rows.reshape(-1, rows.shape[-1]), 1).reshape(rows.shape[:-1])
+    each = probs.tolist()  # for one, numbers are quicker than tensors
+    best = max(each)
+    sums = list(itertools.accumulate((p / best) ** precision if p else 0.0 for p in each))
+    place = bisect.bisect_right(sums, torch.rand(()).item() * sums[-1])
     return torch.tensor(place, device=probs.device)

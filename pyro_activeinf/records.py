@@ -202,6 +202,33 @@ class ExpectedFreeEnergyTerms:
 
 
 @dataclass(frozen=True)
+class DeferredTerms:
+    """Terms of which G is known, while the rest is computed when it is asked for."""
+
+    total: Tensor  # (*batch), in nats
+    sites: tuple[str, ...]
+    make: Callable[[], Tensor] = field(repr=False)  # the values of ExpectedFreeEnergyTerms
+
+    @property
+    def values(self) -> Tensor:
+        """See :class:`ExpectedFreeEnergyTerms`: ``(*batch, 4, 1 + sites)``."""
+        held: dict[str, Tensor] = vars(self)
+        found = held.get("values_")
+        if found is None:
+            found = held["values_"] = self.make()
+        return found
+
+    def select(self, terms: frozenset[str]) -> Tensor:
+        """Expected free energy with only some of :data:`TERMS` counted, ``(*batch)``."""
+        if terms == ALL_TERMS:
+            return self.total
+        return ExpectedFreeEnergyTerms(self.values, self.sites).select(terms)
+
+
+PrefixTerms = ExpectedFreeEnergyTerms | DeferredTerms
+
+
+@dataclass(frozen=True)
 class SoftObservation:
     """Evidence that is itself uncertain: a likelihood for each value of an observation site.
 
@@ -273,7 +300,7 @@ class PolicyPosterior:
     """
 
     policies: Tensor  # (policies, time) or (policies, time, controls)
-    nodes: ExpectedFreeEnergyTerms = field(repr=False)  # of each step: see places
+    nodes: PrefixTerms = field(repr=False)  # of each step: see places
     expected_free_energy: Tensor  # (*batch, policies), in nats, of the terms that were counted
     probs: Tensor  # (*batch, policies)
     action_probs: Tensor  # (*batch, *controls): of the first action
@@ -286,7 +313,7 @@ class PolicyPosterior:
     def per_step(self) -> ExpectedFreeEnergyTerms:
         """Each term of each step of a policy: ``(*batch, policies, time)``."""
         if self.places is None:
-            return self.nodes
+            return ExpectedFreeEnergyTerms(self.nodes.values, self.nodes.sites)
         return ExpectedFreeEnergyTerms(self.nodes.values[..., self.places, :, :], self.nodes.sites)
 
     def with_probs(self, probs: Tensor, action_probs: Tensor) -> PolicyPosterior:

@@ -122,8 +122,7 @@ class Agent:
             raise ValueError(
                 complain("belief", "one to plan from", None, "Call perceive(observation) first.")
             )
-        with Settled():
-            self.posterior = self.planner(self.filter, self.belief)
+        self.posterior = self.planner(self.filter, self.belief)
         return self.posterior
 
     def act(self) -> Tensor:
@@ -132,8 +131,7 @@ class Agent:
         Plans first where that has not been done for the present belief.
         """
         posterior = self.plan() if self.posterior is None else self.posterior
-        probs = self._action_rows(posterior)
-        index = ops.draw(probs)
+        index = ops.draw(_rows(posterior), self.action_precision)
         controls = control_sizes(self.filter.actions)
         several = len(controls) > 1
         self.action = torch.stack(ops.unravel(index, controls), -1) if several else index
@@ -141,8 +139,10 @@ class Agent:
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
         """Probabilities of the next action at the agent's precision, ``(*batch, *controls)``."""
-        return self._action_rows(posterior).reshape(posterior.action_probs.shape)
+        rows = ops.softmax(ops.log(_rows(posterior)), self.action_precision)
+        return rows.reshape(posterior.action_probs.shape)
 
-    def _action_rows(self, posterior: PolicyPosterior) -> Tensor:
-        rows = posterior.action_probs.flatten(posterior.probs.dim() - 1)
-        return ops.softmax(ops.log(rows), self.action_precision)
+
+def _rows(posterior: PolicyPosterior) -> Tensor:
+    """Probabilities of the first action, ``(*batch, actions)``."""
+    return posterior.action_probs.flatten(posterior.probs.dim() - 1)

@@ -11,7 +11,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
-from ..records import Belief, ExpectedFreeEnergyTerms
+from ..records import Belief, ExpectedFreeEnergyTerms, PrefixTerms
 
 
 class Filter(ABC):
@@ -71,8 +71,8 @@ class SweepingFilter(Filter):
     """A filter that can score whole trees of actions at once."""
 
     @abstractmethod
-    def sweep(self, belief: Belief, prefixes: Any) -> Tensor | None:
-        """Terms of every prefix of a tree of actions, ``(*batch, prefixes, 4, 1 + sites)``.
+    def sweep(self, belief: Belief, prefixes: Any) -> PrefixTerms | None:
+        """Terms of every prefix of a tree of actions, ``(*batch, prefixes)``, in nats.
 
         Shorter prefixes come first. ``None`` where it is better to go step by step.
         """

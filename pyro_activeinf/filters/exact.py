@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch
 from ..compile import Compiled, Programs, Tables
-from ..records import ExpectedFreeEnergyTerms
+from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter
 from .belief import Evidence, JointBelief
 from .joint import Dynamics, dynamics, linked_sites
@@ -204,7 +204,8 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         choice = single_action(arrays.tables.controls, action)
         floor = belief.outlasts(arrays.dynamics.smallest)
         if choice is not None and floor is not None:
-            probs = belief.probs @ arrays.dynamics.each[choice]
+            matrix, probs = arrays.dynamics.each[choice], belief.probs
+            probs = torch.mv(matrix.T, probs) if probs.dim() == 1 else probs @ matrix
             return JointBelief(belief.step + 1, arrays.tables.states, probs, floor=floor)
         index = action_index(arrays.tables.controls, action, self.device)
         with one_batch(belief=belief.batch_shape, action=index.shape):
@@ -296,7 +297,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             return scored.terms(fan_out(probs, arrays.dynamics.transition, torch.matmul))
         return ExpectedFreeEnergyTerms(ahead.from_beliefs(probs), self.observation_sites)
 
-    def sweep(self, belief: JointBelief, prefixes: Prefixes) -> Tensor | None:  # type: ignore[override]
+    def sweep(self, belief: JointBelief, prefixes: Prefixes) -> PrefixTerms | None:  # type: ignore[override]
         """Terms of every prefix, in one product or in one for each depth."""
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step + 1)
@@ -312,7 +313,8 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             arrays.scored(self.joint_outcomes, self._compiled.preferences(step))[1]
             for step in steps
         ]
-        return sweep(belief.probs, [look for look in looks if look is not None], arrays.move)
+        values = sweep(belief.probs, [look for look in looks if look is not None], arrays.move)
+        return ExpectedFreeEnergyTerms(values, self.observation_sites)
 
     @property
     def transition(self) -> Tensor:

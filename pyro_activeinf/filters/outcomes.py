@@ -84,6 +84,14 @@ class ScoredOutcomes:
         """Numbers that scoring one belief takes: its states, and what they map to."""
         return self.worth.shape[0] + self.model.likelihood.shape[1] + self.worth.shape[1]
 
+    @property
+    def brief(self) -> Tensor:
+        """What G is made of, ``(states, outcomes + 1)``: p(o|s), and ambiguity - preference."""
+        groups = len(self.model.sites) + 1
+        counted = self.model.groups[:, 0] > 0
+        linear = self.worth[:, 2 * groups] - self.worth[:, 0]
+        return torch.cat([self.model.likelihood[:, counted], linear.unsqueeze(-1)], -1)
+
     @cached_property
     def now(self) -> Look:
         """How a belief about the present state is scored."""
@@ -108,6 +116,13 @@ class ScoredOutcomes:
         return Look.of(self, transition.transpose(0, 1))
 
 
+def mapped(matrix: Tensor, moves: Tensor | None) -> LinearMap:
+    """The map ``(states, columns)`` of the states after each of ``moves``: to columns * futures."""
+    if moves is not None:
+        matrix = torch.einsum("sft,tc->scf", moves, matrix).flatten(1)
+    return linear_map(matrix)
+
+
 @dataclass(frozen=True)
 class Look:
     """Scores the outcomes of several futures of a belief, by one linear map of its states."""
@@ -126,11 +141,9 @@ class Look:
             parts.append(scored.forbidden)
         matrix = torch.cat(parts, -1)
         height = matrix.shape[-1]
-        if moves is not None:
-            matrix = torch.einsum("sft,tc->scf", moves, matrix).flatten(1)
         futures = 1 if moves is None else moves.shape[1]
         forbids = scored.forbidden is not None
-        return cls(scored.model, forbids, linear_map(matrix), height, futures)
+        return cls(scored.model, forbids, mapped(matrix, moves), height, futures)
 
     def from_beliefs(self, probs: Tensor) -> Tensor:
         """Terms ``(*batch, futures, 4, 1 + sites)`` of beliefs ``(*batch, states)``."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
+from .. import ops
+from ..records import DeferredTerms, ExpectedFreeEnergyTerms, PrefixTerms
 from .linear import LinearMap
-from .outcomes import Look, ScoredOutcomes
+from .outcomes import Look, ScoredOutcomes, mapped
 
 UNROLLED_NUMBERS = 2**18  # in the one map of a whole tree: beyond, depth by depth is the faster way
 CACHED_NUMBERS = 2**17  # scored at a time at the last depth, so that they stay in the cache
@@ -38,6 +41,7 @@ class Unrolled:
     """The outcomes of every prefix of a tree as one map of the present states."""
 
     look: Look
+    brief: LinearMap | None  # G alone: to (outcomes + 1) * futures; where nothing is forbidden
 
     @staticmethod
     def fits(scored: ScoredOutcomes, prefixes: Prefixes) -> bool:
@@ -54,11 +58,21 @@ class Unrolled:
         moves = [transition[index[0]]]
         for parents, actions in zip(prefixes.parents[1:], index[1:], strict=True):
             moves.append(moves[-1][parents] @ transition[actions])
-        return cls(Look.of(scored, torch.cat(moves).transpose(0, 1)))
+        ahead = torch.cat(moves).transpose(0, 1)
+        brief = None if scored.forbidden is not None else mapped(scored.brief, ahead)
+        return cls(Look.of(scored, ahead), brief)
 
-    def __call__(self, probs: Tensor) -> Tensor:
-        """Terms of every prefix, ``(*batch, prefixes, 4, 1 + sites)``."""
-        return self.look.from_beliefs(probs)
+    def __call__(self, probs: Tensor) -> PrefixTerms:
+        """Terms of every prefix, ``(*batch, prefixes)``: G at once, the rest on demand."""
+        sites, make = self.look.model.sites, partial(self.look.from_beliefs, probs)
+        if self.brief is None:
+            return ExpectedFreeEnergyTerms(make(), sites)
+        columns = probs if probs.dim() == 1 else probs.reshape(-1, probs.shape[-1]).T
+        found = self.brief(columns).reshape(-1, self.look.futures * columns[0].numel())
+        total = found[-1] - ops.entropy(found[:-1], 0)
+        if probs.dim() > 1:
+            total = total.reshape(self.look.futures, -1).T.reshape(*probs.shape[:-1], -1)
+        return DeferredTerms(total, sites, make)
 
 
 def sweep(probs: Tensor, looks: Sequence[Look], move: LinearMap) -> Tensor:

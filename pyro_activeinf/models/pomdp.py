@@ -224,13 +224,13 @@ def _parents(
     given: Sequence[Sequence[int]] | None,
     default: Sequence[Sequence[int]],
     limit: int,
-) -> list[list[int]]:
-    found = [list(parents) for parents in (default if given is None else given)]
+) -> tuple[tuple[int, ...], ...]:
+    found = tuple(tuple(parents) for parents in (default if given is None else given))
     distinct = all(len(set(parents)) == len(parents) for parents in found)
     within = all(0 <= parent < limit for parents in found for parent in parents)
     if not (len(found) == len(default) and distinct and within):
         expected = f"{len(default)} lists, each of different numbers from 0 to {limit - 1}"
-        raise ValueError(complain(argument, expected, found))
+        raise ValueError(complain(argument, expected, [list(parents) for parents in found]))
     return found
 
 
@@ -238,7 +238,7 @@ def _controls(
     arrays: Sequence[Tensor],
     dependencies: Sequence[Sequence[int]],
     given: Sequence[Sequence[int]] | None,
-) -> list[list[int]]:
+) -> tuple[tuple[int, ...], ...]:
     if given is not None:
         used = {control for controls in given for control in controls}
         if used != set(range(len(used))):
@@ -246,13 +246,13 @@ def _controls(
                 complain("B_action_dependencies", "controls counted from 0 on", sorted(used))
             )
         return _parents("B_action_dependencies", given, [[]] * len(arrays), len(used))
-    found: list[list[int]] = []
+    found: list[tuple[int, ...]] = []
     count = 0
     for b, deps in zip(arrays, dependencies, strict=True):
         controlled = b.dim() == 2 + len(deps) and b.shape[-1] > 1
-        found.append([count] if controlled else [])
+        found.append((count,) if controlled else ())
         count += controlled
-    return found
+    return tuple(found)
 
 
 def _control_sizes(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from .._checks import complain, in_range, nonnegative, positive_int, readable_bytes, whole_numbers
 from ..compile import Settled, control_sizes
 from ..filters import Filter, SweepingFilter
-from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
+from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior, PrefixTerms
 from .base import Planner, counted_terms
 from .posterior import policy_posterior
 from .tree import PolicyTree, all_policies, node_places, policy_tree
@@ -74,10 +74,9 @@ class OpenLoop(Planner):
             layout = self._layout(filter, controls, math.prod(belief.batch_shape))
             chunks = [score(filter, belief, tree, layout.every) for tree in layout.trees]
             habit = filter.habit()
-        values = chunks[0] if len(chunks) == 1 else torch.cat(chunks, -3)
         return policy_posterior(
             layout.policies,
-            ExpectedFreeEnergyTerms(values, filter.observation_sites),
+            _together(chunks),
             self.terms,
             self.precision,
             habit,
@@ -165,12 +164,20 @@ class _Layout:
     every: Tensor  # (actions[, controls])
 
 
-def score(filter: Filter, belief: Belief, tree: PolicyTree, every: Tensor) -> Tensor:
-    """Terms of every prefix, the shorter ones first, ``(*batch, nodes, 4, 1 + sites)``."""
-    values = filter.sweep(belief, tree) if isinstance(filter, SweepingFilter) else None
-    if values is None:
+def score(filter: Filter, belief: Belief, tree: PolicyTree, every: Tensor) -> PrefixTerms:
+    """Terms of every prefix, the shorter ones first, ``(*batch, nodes)``."""
+    found = filter.sweep(belief, tree) if isinstance(filter, SweepingFilter) else None
+    if found is None:
         values = torch.cat(list(_step_by_step(filter, belief, tree, every)), -3)
-    return values
+        found = ExpectedFreeEnergyTerms(values, filter.observation_sites)
+    return found
+
+
+def _together(chunks: Sequence[PrefixTerms]) -> PrefixTerms:
+    if len(chunks) == 1:
+        return chunks[0]
+    values = torch.cat([chunk.values for chunk in chunks], -3)
+    return ExpectedFreeEnergyTerms(values, chunks[0].sites)
 
 
 def _step_by_step(

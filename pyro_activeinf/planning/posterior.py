@@ -10,12 +10,12 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
-from ..records import ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
+from ..records import PlanReport, PolicyPosterior, PrefixTerms
 
 
 def policy_posterior(
     policies: Tensor,
-    nodes: ExpectedFreeEnergyTerms,
+    nodes: PrefixTerms,
     terms: frozenset[str],
     precision: float,
     habit: Mapping[str, Tensor],

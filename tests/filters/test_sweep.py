@@ -14,6 +14,7 @@ from torch import Tensor
 from pyro_activeinf.filters import ExactFilter, JointBelief
 from pyro_activeinf.models import POMDP
 from pyro_activeinf.planning.tree import all_policies, policy_tree
+from pyro_activeinf.records import ALL_TERMS, ExpectedFreeEnergyTerms
 
 
 def random_model(seed: int, actions: int, states: int = 4, forbid: bool = False) -> POMDP:
@@ -53,7 +54,9 @@ def test_sweeps_agree_with_single_predictions(
         found = exact.sweep(belief, tree)
         assert found is not None
         expected = one_by_one(exact, belief, actions, 3)
-        torch.testing.assert_close(found, expected, rtol=1e-10, atol=1e-12)
+        torch.testing.assert_close(found.values, expected, rtol=1e-10, atol=1e-12)
+        total = ExpectedFreeEnergyTerms(expected, exact.observation_sites).total
+        torch.testing.assert_close(found.select(ALL_TERMS), total, rtol=1e-10, atol=1e-12)
 
 
 def test_some_policies_alone_are_swept_where_that_is_small() -> None:
@@ -62,7 +65,7 @@ def test_some_policies_alone_are_swept_where_that_is_small() -> None:
     found = exact.sweep(exact.initial(), policy_tree(policies, [3]))
     everything = one_by_one(exact, exact.initial(), 3, 2)
     assert found is not None
-    torch.testing.assert_close(found, everything[[0, 1, 2, 3 + 2, 3 + 4, 3 + 6]])
+    torch.testing.assert_close(found.values, everything[[0, 1, 2, 3 + 2, 3 + 4, 3 + 6]])
 
 
 def test_some_policies_of_a_large_model_are_left_to_the_planner(
@@ -83,5 +86,5 @@ def test_sweeps_follow_the_model() -> None:
     after = exact.sweep(exact.initial(), tree)
     assert before is not None
     assert after is not None
-    torch.testing.assert_close(after, one_by_one(exact, exact.initial(), 2, 2))
-    assert not torch.equal(before, after)
+    torch.testing.assert_close(after.values, one_by_one(exact, exact.initial(), 2, 2))
+    assert not torch.equal(before.values, after.values)

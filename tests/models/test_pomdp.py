@@ -101,8 +101,8 @@ def test_what_is_omitted() -> None:
     close(model.C[0], np.zeros(2))
     assert model.habit is None
     assert model.actions is None
-    assert model.A_dependencies == [[0]]
-    assert model.B_dependencies == [[0]]
+    assert model.A_dependencies == ((0,),)
+    assert model.B_dependencies == ((0,),)
 
 
 @pytest.mark.parametrize(

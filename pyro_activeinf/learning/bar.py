@@ -55,13 +55,19 @@ class Bar:
 
 
 def text(record: Recorder) -> str:
-    """F, complexity and accuracy of a record.
+    """F of the last steps; complexity and accuracy beside the step, counted from 0, and its F.
 
     Example:
         >>> text(Recorder([3.0, 1.0], evaluated=[0], complexity=[0.5], accuracy=[-2.5]))
-        'F=2, complexity=0.5, accuracy=-2.5'
+        'F=2 | step 0: F=3, complexity=0.5, accuracy=-2.5'
     """
-    values = {"F": fmean(islice(reversed(record.losses), RECENT))}
-    if record.complexity:
-        values |= {"complexity": record.complexity[-1], "accuracy": record.accuracy[-1]}
+    now = _worded(F=fmean(islice(reversed(record.losses), RECENT)))
+    if not record.complexity:
+        return now
+    complexity, accuracy = record.complexity[-1], record.accuracy[-1]
+    then = _worded(F=complexity - accuracy, complexity=complexity, accuracy=accuracy)
+    return f"{now} | step {record.evaluated[-1]}: {then}"
+
+
+def _worded(**values: float) -> str:
     return ", ".join(f"{name}={value:.4g}" for name, value in values.items())

@@ -55,7 +55,7 @@ class Compiled(Gradients):
     def __init__(self, eager: Eager, args: Arguments, backend: Backend = inductor) -> None:
         self.eager, self.program, self.leaves = eager, eager.program, eager.leaves
         self.reason, self.departures, self._calls = "", 0, 0
-        self._form = Form(args)
+        self._form, self._uncounted = Form(args), torch.tensor(0)
         self._trained: list[Tensor] = []  # those that have a gradient
         self._run: Run | None = None
         start = perf_counter()
@@ -103,7 +103,8 @@ class Compiled(Gradients):
         warnings.warn(text, FallbackWarning, stacklevel=4)
 
     def _counter(self) -> Tensor:
-        return torch.tensor(self.program.counter or 0)
+        counter = self.program.counter
+        return self._uncounted if counter is None else torch.tensor(counter)
 
     def _compile(self, args: Arguments, backend: Backend) -> str:
         """Trace, compile and try out; returns what stands against it."""

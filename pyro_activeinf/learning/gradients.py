@@ -65,6 +65,10 @@ class Eager(Gradients):
 
 
 def hand_over(leaves: list[Tensor], grads: Any) -> None:
-    """Leave gradients where optimizers look for them."""
+    """Leave gradients where optimizers look for them, laid out as parameters are.
+
+    Fused optimizers read both in the order of memory, and do not look whether that is one.
+    """
     for leaf, grad in zip(leaves, grads, strict=True):
-        leaf.grad = grad
+        same = grad.stride() == leaf.stride()
+        leaf.grad = grad if same else torch.empty_like(leaf).copy_(grad)

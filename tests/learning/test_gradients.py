@@ -8,7 +8,7 @@ import torch
 from pyro.infer import Trace_ELBO
 
 from pyro_activeinf.learning.batches import Whole
-from pyro_activeinf.learning.gradients import Eager, clipped
+from pyro_activeinf.learning.gradients import Eager, clipped, hand_over
 from pyro_activeinf.learning.program import Program
 
 from .programs import line, stored_guide, stored_model
@@ -48,3 +48,17 @@ def test_loss_and_gradients_are_those_of_pyro() -> None:
     expected = [leaf.grad for leaf in program.leaves.values()]
     assert all(torch.equal(a, b) for a, b in zip(found, expected, strict=True))
     assert float(norm) == pytest.approx(torch.cat([g.reshape(-1) for g in found]).norm().item())
+
+
+@pytest.mark.parametrize("layout", ["rows", "columns", "one number"])
+def test_gradients_are_laid_out_as_parameters_are(layout: str) -> None:
+    rows = torch.arange(12.0).reshape(3, 4)
+    columns, one = rows.t().contiguous().t(), torch.tensor(0.5).expand(3, 4)
+    grad = {"rows": rows, "columns": columns, "one number": one}[layout]
+    leaves = [torch.nn.Parameter(like.clone()) for like in (rows, columns)]
+    hand_over(leaves, [grad, grad])
+    for leaf in leaves:
+        assert leaf.grad is not None
+        assert leaf.grad.stride() == leaf.stride()
+        assert torch.equal(leaf.grad, grad)
+    assert (leaves[0].grad is grad) is (layout == "rows")

@@ -9,11 +9,12 @@ import pyro
 import pytest
 import torch
 from pyro.infer import Trace_ELBO
+from torch import Tensor
 from torch.optim.lr_scheduler import ReduceLROnPlateau, StepLR
 
 from pyro_activeinf.learning.batches import Whole
 from pyro_activeinf.learning.program import Program
-from pyro_activeinf.learning.training import Training
+from pyro_activeinf.learning.training import Training, adam
 
 from .programs import Regression, Weights, line, parameters, same
 
@@ -73,11 +74,11 @@ def test_a_scheduler_may_watch_the_loss() -> None:
 
 
 def test_a_state_of_another_optimizer_is_refused() -> None:
-    adam, sgd = training(), training(optimizer=partial(torch.optim.SGD, lr=0.1))
-    take(adam, 1)
+    usual, sgd = training(), training(optimizer=partial(torch.optim.SGD, lr=0.1))
+    take(usual, 1)
     take(sgd, 1)
     with pytest.raises(ValueError, match=r"the state of \['SGD'\], got that of \['Adam'\]"):
-        sgd.require_fit(adam.state())
+        sgd.require_fit(usual.state())
 
 
 @pytest.mark.parametrize("wrong", [pyro.optim.Adam({"lr": 0.1}), 3, lambda leaves: None])
@@ -108,3 +109,24 @@ def test_a_loss_that_is_no_number_leaves_the_parameters() -> None:
         learner.look((x, y * torch.nan))
     assert same(before, parameters(guide))
     assert all(leaf.grad is None for leaf in learner.program.leaves.values())
+
+
+@pytest.mark.parametrize(
+    ("leaf", "fused"),
+    [
+        (torch.ones(3, 4), True),
+        (torch.ones(4, 3).t(), None),
+        (torch.ones(3, 8)[:, ::2], None),
+        (torch.ones(3, 4, dtype=torch.complex128), None),
+    ],
+)
+def test_adam_is_that_of_torch_for_any_layout(leaf: Tensor, fused: bool | None) -> None:
+    leaves = [leaf, leaf.clone()]
+    optimizers = adam([leaves[0]]), torch.optim.Adam([leaves[1]], lr=0.01)
+    assert optimizers[0].defaults["fused"] is fused
+    grad = torch.linspace(-1.0, 2.0, 12).reshape(3, 4).to(leaf.dtype)
+    for step in range(5):
+        for mine, optimizer in zip(leaves, optimizers, strict=True):
+            mine.grad = grad * (1 + step)
+            optimizer.step()
+    assert torch.allclose(leaves[0], leaves[1], rtol=1e-14, atol=1e-14)

@@ -107,6 +107,7 @@ def posterior_collapse(
 
     Raises:
         ValueError: where no latent site has a batch of at least two, or a number is out of range.
+        TypeError: for a model or a guide that cannot be called.
 
     Reference: Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders",
     section 5.2.
@@ -126,6 +127,7 @@ def posterior_collapse(
         >>> found.active["z"].tolist(), found.advice[:27]
         ([True, False], '1 of 2 units is idle. Where')
     """
+    _require_programs(model=model, guide=guide)
     positive_int("num_particles", num_particles)
     nonnegative("threshold", threshold)
     with torch.no_grad():
@@ -144,6 +146,12 @@ def posterior_collapse(
         if site in terms.complexity_per_site
     }
     return PosteriorCollapse(variance, complexity, threshold)
+
+
+def _require_programs(**programs: object) -> None:
+    for name, program in programs.items():
+        if not callable(program):
+            raise TypeError(complain(name, "a program of Pyro, a function say", repr(program)))
 
 
 def _runs(guide: Program, args: Any, kwargs: Any, count: int) -> list[dict[str, Location]]:

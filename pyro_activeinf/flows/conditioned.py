@@ -52,7 +52,7 @@ class ConditionedFlow:
         """Image ``(*batch, dim)`` and log abs det of the Jacobian ``(*batch,)``.
 
         Raises:
-            ValueError: for points of another size.
+            ValueError: for points of another size or dtype.
         """
         x = self._points("z", z)
         total: Tensor = x.new_zeros(x.shape[:-1])
@@ -65,7 +65,7 @@ class ConditionedFlow:
         """The same step by step.
 
         Raises:
-            ValueError: for points of another size.
+            ValueError: for points of another size or dtype.
         """
         points, log_dets = [self._points("z", z)], []
         for layer in self.layers:
@@ -78,7 +78,7 @@ class ConditionedFlow:
         """The point whose image is ``x``, ``(*batch, dim)``.
 
         Raises:
-            ValueError: for points of another size, or a kind that has no inverse.
+            ValueError: for points of another size or dtype, or a kind that has no inverse.
         """
         return self.pull_back(x)[0]
 
@@ -86,7 +86,7 @@ class ConditionedFlow:
         """The inverse, and log abs det of the forward Jacobian there, in one pass.
 
         Raises:
-            ValueError: for points of another size, or a kind that has no inverse.
+            ValueError: for points of another size or dtype, or a kind that has no inverse.
         """
         if not self.invertible:
             raise ValueError(complain("kind", "a kind with an inverse", "one without", WAY_OUT))
@@ -129,8 +129,15 @@ class ConditionedFlow:
         if points.dim() == 0 or points.shape[-1] != self.dim:
             expected = f"points of {self.dim} coordinates, (*batch, {self.dim})"
             raise ValueError(complain(argument, expected, f"shape {tuple(points.shape)}"))
+        self._require_dtype(argument, points)
         if self.context is None:
             return points
         with one_batch(**{argument: points.shape[:-1], "context": self.batch_shape}):
             batch = torch.broadcast_shapes(points.shape[:-1], self.batch_shape)
         return points.expand(*batch, self.dim)
+
+    def _require_dtype(self, argument: str, points: Tensor) -> None:
+        own = next((t.dtype for t in self.tensors() if t.is_floating_point()), points.dtype)
+        if points.dtype != own:
+            way_out = f"Convert the points with .to({own}), or the flow."
+            raise ValueError(complain(argument, f"points of {own}", points.dtype, way_out))

@@ -78,7 +78,7 @@ class NormalizingFlow(nn.Module):
         """Image ``(*batch, dim)`` and log abs det of the Jacobian ``(*batch,)``.
 
         Raises:
-            ValueError: for points of another size, or a conditional flow without its context.
+            ValueError: for points of another size or dtype, or a context that is missing.
         """
         return self._unconditional().forward(z)
 
@@ -86,8 +86,8 @@ class NormalizingFlow(nn.Module):
         """The point whose image is ``x``, ``(*batch, dim)``.
 
         Raises:
-            ValueError: for points of another size, a kind that has no inverse, or a conditional
-                flow without its context.
+            ValueError: for points of another size or dtype, a kind that has no inverse, or a
+                context that is missing.
         """
         return self._unconditional().inverse(x)
 
@@ -95,7 +95,7 @@ class NormalizingFlow(nn.Module):
         """Points and log-determinants after each step.
 
         Raises:
-            ValueError: for points of another size, or a conditional flow without its context.
+            ValueError: for points of another size or dtype, or a context that is missing.
         """
         return self._unconditional().steps(z)
 

@@ -66,7 +66,8 @@ class VariationalFreeEnergy(ELBO):
             It may be read, set and stored.
 
     Raises:
-        TypeError: ``elbo`` is no instance of an ELBO; ``weight`` is none of the above.
+        TypeError: ``elbo`` is no instance of an ELBO; ``weight`` is none of the above;
+            ``vectorize_particles`` is no bool.
         ValueError: A weight or floor is negative; a site that is named is not met; guide and model
             do not draw the same sites; free bits cannot be had from this ELBO and guide.
 
@@ -221,10 +222,16 @@ def _adapted(
     if num_particles is not None:
         found.num_particles = positive_int("num_particles", num_particles)
     if vectorize_particles is not None:
-        found.vectorize_particles = bool(vectorize_particles)
+        found.vectorize_particles = _flag("vectorize_particles", vectorize_particles)
     nesting = nesting if max_plate_nesting is None else max_plate_nesting
     found.max_plate_nesting = nesting + _particle_plates(found)
     return found
+
+
+def _flag(argument: str, value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(complain(argument, "True or False", repr(value)))
+    return value
 
 
 def _particle_plates(elbo: ELBO) -> int:

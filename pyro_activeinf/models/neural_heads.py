@@ -15,7 +15,7 @@ from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from .._checks import positive_int
+from .._checks import complain, positive_int
 from ._arguments import positive
 
 
@@ -53,13 +53,18 @@ class Ensemble(Uncertainty):
     """Several networks that started differently: site ``member`` tells which one is right.
 
     Args:
-        members: number of networks.
+        members: number of networks, at least 2.
+
+    Raises:
+        ValueError: for fewer.
     """
 
     members: int = 5
 
     def __post_init__(self) -> None:
-        positive_int("members", self.members)
+        if positive_int("members", self.members) < 2:
+            way_out = "A single network is Certain()."
+            raise ValueError(complain("members", "at least 2 networks", self.members, way_out))
 
     def network(self, sizes: Sequence[int]) -> PyroModule:
         """As many perceptrons as there are members."""

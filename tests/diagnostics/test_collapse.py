@@ -126,3 +126,10 @@ def test_annealing_and_free_bits_bring_units_back() -> None:
     plain, both = (train(arm, seed=0, steps=200) for arm in ("plain", "both"))
     assert plain.active_units < both.active_units == UNITS
     assert plain.complexity < 0.3 < both.complexity
+
+
+def test_what_is_no_program_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"`model`: expected a program of Pyro, .*, got 3"):
+        posterior_collapse(3, lambda: None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"`guide`: expected a program of Pyro, .*, got 3"):
+        posterior_collapse(lambda: None, 3)  # type: ignore[arg-type]

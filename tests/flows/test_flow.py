@@ -103,3 +103,11 @@ def test_what_is_no_kind_is_refused() -> None:
 def test_what_is_no_tensor_or_distribution_is_refused(mistake: Any, message: str) -> None:
     with pytest.raises(TypeError, match=message):
         mistake(NormalizingFlow(2, 2))
+
+
+@pytest.mark.parametrize("kind", ["affine_coupling", "planar"])
+def test_points_of_another_precision_are_refused(kind: str) -> None:
+    flow, point = NormalizingFlow(2, 2, kind).double(), torch.zeros(3, 2, dtype=torch.float32)
+    message = r"`z`: expected points of torch\.float64, got torch\.float32\. Convert the points"
+    with pytest.raises(ValueError, match=message):
+        flow(point)

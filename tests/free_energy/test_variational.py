@@ -340,3 +340,9 @@ def test_only_pyros_elbos_are_taken(elbo: Any) -> None:
 def test_particles_are_counted() -> None:
     with pytest.raises(ValueError, match="num_particles"):
         VariationalFreeEnergy(num_particles=0)
+
+
+@pytest.mark.parametrize("value", ["yes", 1])
+def test_what_is_no_flag_is_refused(value: Any) -> None:
+    with pytest.raises(TypeError, match="`vectorize_particles`: expected True or False, got "):
+        VariationalFreeEnergy(vectorize_particles=value)

@@ -46,3 +46,8 @@ def test_outputs_are_as_wide_beforehand_as_was_asked(scale: float) -> None:
     features = torch.tanh(network.features(torch.full((1, 2), 30.0), torch.tensor(0)))
     expected = (scale**2 * (features**2).mean() + bias) ** 0.5
     assert torch.allclose(draws.std(0), expected.expand(3), rtol=0.1)
+
+
+def test_one_member_is_no_ensemble() -> None:
+    with pytest.raises(ValueError, match=r"`members`: expected at least 2 networks, got 1"):
+        Ensemble(1)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,88 +15,12 @@ from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter
 from .belief import Evidence, JointBelief
-from .joint import Dynamics, dynamics, linked_sites
-from .likelihood import SiteLikelihoods, impossible
-from .linear import LinearMap, linear_map
+from .joint import Dynamics
+from .joint_arrays import JointArrays
+from .likelihood import impossible
 from .motion import action_index, by_action, fan_out, single_action
-from .outcomes import (
-    Look,
-    OutcomeModel,
-    ScoredOutcomes,
-    joint_likelihood,
-    outcome_model,
-    score_outcomes,
-)
 from .smoothing import Smoothing, backward
-from .sweep import Prefixes, Unrolled, sweep
-
-KEPT_NUMBERS = 2**24  # in the maps of time steps: those of the latest are kept
-KEPT_TREES = 8
-
-
-class _Arrays:
-    """Joint arrays of one compilation, each built when it is first needed."""
-
-    def __init__(self, tables: Tables) -> None:
-        self.tables = tables
-        self.dynamics: Dynamics = dynamics(tables)
-        self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
-        self._outcomes: OutcomeModel | None = None
-        self._scored: dict[int, tuple[Any, ScoredOutcomes, Look | None]] = {}
-        self._unrolled: dict[tuple[int, int], tuple[Any, Any, Unrolled | None]] = {}
-        self._move: LinearMap | None = None
-
-    @property
-    def learned(self) -> bool:
-        """Whether gradients reach the tables."""
-        return self.dynamics.transition.requires_grad
-
-    @property
-    def move(self) -> LinearMap:
-        """From states to next states under every action, ``(next states * actions)``."""
-        if self._move is None:
-            self._move = linear_map(self.dynamics.transition.permute(1, 2, 0).flatten(1))
-        return self._move
-
-    def outcomes(self, joint: bool) -> OutcomeModel:
-        if self._outcomes is None:
-            self._outcomes = outcome_model(self.tables, joint)
-        return self._outcomes
-
-    @cached_property
-    def joint_likelihood(self) -> Tensor:
-        return joint_likelihood(self.tables)
-
-    def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Look | None]:
-        """How outcomes are scored now, and one step ahead of the present state."""
-        key = id(preferences)  # kept alive with its value, so that no other takes its place
-        kept = self._scored.get(key)
-        if kept is None:
-            found = score_outcomes(self.tables, self.outcomes(joint), preferences)
-            kept = (preferences, found, found.ahead(self.dynamics.transition))
-            room = KEPT_NUMBERS // (found.numbers * self.dynamics.transition[..., 0].numel())
-            while len(self._scored) > room:
-                self._scored.pop(next(iter(self._scored)), None)
-            self._scored[key] = kept
-        return kept[1:]
-
-    def unrolled(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
-        """The map of a whole tree, where that is small; those of a few trees are kept."""
-        key = (id(scored), id(prefixes))
-        kept = self._unrolled.get(key)
-        if kept is None:
-            kept = (scored, prefixes, self._multiplied_out(scored, prefixes))
-            while len(self._unrolled) >= KEPT_TREES:
-                self._unrolled.pop(next(iter(self._unrolled)), None)
-            self._unrolled[key] = kept
-        return kept[-1]
-
-    def _multiplied_out(self, scored: ScoredOutcomes, prefixes: Prefixes) -> Unrolled | None:
-        if not Unrolled.fits(scored, prefixes):
-            return None
-        controls, transition = self.tables.controls, self.dynamics.transition
-        index = [action_index(controls, u, transition.device) for u in prefixes.actions]
-        return Unrolled.of(scored, transition, prefixes, index)
+from .sweep import Prefixes, sweep
 
 
 class ExactFilter(BranchingFilter, SweepingFilter):
@@ -143,7 +66,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         self._compiled = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
-        self._arrays = _Arrays(self._compiled.tables)
+        self._arrays = JointArrays(self._compiled.tables)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
         self._compiled.preferences(0)  # a program that does not fit is refused at once
 
@@ -156,10 +79,10 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         """The compiled tables, which follow the parameters of the program."""
         return self._current().tables
 
-    def _current(self) -> _Arrays:
+    def _current(self) -> JointArrays:
         tables, arrays = self._compiled.tables, self._arrays
         if tables is not arrays.tables:
-            arrays = self._arrays = _Arrays(tables)
+            arrays = self._arrays = JointArrays(tables)
         return arrays
 
     @property
@@ -242,7 +165,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         return self._in_logs(belief, observation, arrays) if found is None else found
 
     def _by_product(
-        self, belief: JointBelief, observation: Mapping[str, Any], arrays: _Arrays
+        self, belief: JointBelief, observation: Mapping[str, Any], arrays: JointArrays
     ) -> JointBelief | None:
         """Multiply probabilities; ``None`` where that could go wrong, or needs to be explained."""
         plain = arrays.likelihoods.plain(observation)
@@ -264,7 +187,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         )
 
     def _in_logs(
-        self, belief: JointBelief, observation: Mapping[str, Any], arrays: _Arrays
+        self, belief: JointBelief, observation: Mapping[str, Any], arrays: JointArrays
     ) -> JointBelief:
         by_site("observation", observation, self.observation_sites)
         evidence = arrays.likelihoods(observation)

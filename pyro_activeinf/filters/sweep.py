@@ -68,10 +68,11 @@ class Unrolled:
         if self.brief is None:
             return ExpectedFreeEnergyTerms(make(), sites)
         columns = probs if probs.dim() == 1 else probs.reshape(-1, probs.shape[-1]).T
-        found = self.brief(columns).reshape(-1, self.look.futures * columns[0].numel())
+        found, futures = self.brief(columns), self.look.futures
+        found = found.reshape(len(found) // futures, -1)
         total = found[-1] - ops.entropy(found[:-1], 0)
         if probs.dim() > 1:
-            total = total.reshape(self.look.futures, -1).T.reshape(*probs.shape[:-1], -1)
+            total = total.reshape(futures, -1).T.reshape(*probs.shape[:-1], futures)
         return DeferredTerms(total, sites, make)
 
 

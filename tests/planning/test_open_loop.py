@@ -128,6 +128,13 @@ def test_given_policies_outside_of_the_space_are_refused(
         OpenLoop(1, policies=torch.tensor(policies))(exact, exact.initial())
 
 
+def test_an_empty_batch_has_no_plans() -> None:
+    exact = ExactFilter(TMaze())
+    posterior = OpenLoop(2)(exact, exact.initial((2, 0)))
+    assert posterior.probs.shape == (2, 0, 16)
+    assert posterior.terms.total.shape == (2, 0, 16)
+
+
 def test_terms_can_be_left_out() -> None:
     exact = ExactFilter(TMaze())
     belief = exact.update(exact.initial(), {"position": 0})

@@ -1,6 +1,13 @@
-"""Variational free energy: an ELBO for any Pyro model and guide, with its parts."""
+"""Free energy as an ELBO: variational of any model and guide, expected of the future."""
 
 from ._weights import AccuracyWeight, ComplexityWeight, Weight
+from .policies import score_policies
 from .variational import VariationalFreeEnergy
 
-__all__ = ["AccuracyWeight", "ComplexityWeight", "VariationalFreeEnergy", "Weight"]
+__all__ = [
+    "AccuracyWeight",
+    "ComplexityWeight",
+    "VariationalFreeEnergy",
+    "Weight",
+    "score_policies",
+]

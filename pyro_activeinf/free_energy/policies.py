@@ -1,0 +1,94 @@
+"""Expected free energy of given policies, step by step, under any filter."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import complain, numbers, one_batch, positive_int
+from ..compile import Settled
+from ..filters import Filter
+from ..records import Belief, ExpectedFreeEnergyTerms
+
+
+def score_policies(
+    filter: Filter, belief: Belief, policies: Tensor, memory_limit: int = 2**30
+) -> ExpectedFreeEnergyTerms:
+    r"""Terms of each step of each policy, in nats; differentiable in real-valued policies.
+
+    .. math:: G(\pi, \tau) = E_{q(o, s|\pi)}[\log q(s_\tau|\pi) - \log \tilde p(o_\tau, s_\tau)],
+              \qquad \tau = t+1, \dots, t+H
+
+    All policies move at once, one ``predict`` and one ``expected_free_energy`` of the filter for
+    each step; chunks of policies keep within the memory limit. Where gradients are asked for,
+    what the backward pass needs of each chunk comes on top.
+
+    Args:
+        filter: any :class:`~pyro_activeinf.filters.Filter`.
+        belief: q(s_t), of batch shape ``(*batch)``.
+        policies: ``(policies, time, *event)`` for the whole batch, or
+            ``(*batch, policies, time, *event)``. Where the model has no actions, anything of these
+            shapes (with no event dims) tells how many steps are to be scored.
+        memory_limit: bytes that predicting and scoring a chunk may take.
+
+    Returns:
+        Terms ``(*batch, policies, time)``; their ``values`` are
+        ``(*batch, policies, time, 4, 1 + sites)``.
+
+    Raises:
+        ValueError: for policies whose shape does not fit the actions or the belief.
+
+    Reference: Friston et al. (2017), "Active inference: a process theory", eqs. 2.4-2.5.
+
+    Example:
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> terms = score_policies(filter, start, torch.tensor([[3, 1], [1, 1]]))
+        >>> tuple(terms.total.shape)  # policies, time
+        (2, 2)
+        >>> bool(terms.total[0].sum() < terms.total[1].sum())  # the cue first
+        True
+    """
+    space = filter.actions
+    event = len(getattr(space, "shape", None) or ())
+    moves = _laid_out(policies, belief.batch_shape, getattr(space, "shape", None) or ())
+    count = math.prod(belief.batch_shape) * filter.scoring_bytes
+    rows = max(1, positive_int("memory_limit", memory_limit) // max(1, count))
+    with Settled():
+        chunks = [_scored(filter, belief, chunk, event) for chunk in moves.split(rows, -2 - event)]
+    return ExpectedFreeEnergyTerms(torch.cat(chunks, -4), filter.observation_sites)
+
+
+def _laid_out(policies: Any, batch: torch.Size, event: tuple[int, ...]) -> Tensor:
+    """Policies checked against the batch: ``(*batch or none, policies, time, *event)``."""
+    moves = numbers("policies", policies)
+    dims = moves.dim() - len(event)
+    lead = moves.shape[: max(0, dims - 2)]
+    if dims < 2 or moves.shape[dims:] != event or 0 in moves.shape[dims - 2 : dims]:
+        inner = ", ".join(["policies", "time", *map(str, event)])
+        raise ValueError(
+            complain("policies", f"shape ({inner}) or (*batch, {inner})", tuple(moves.shape))
+        )
+    with one_batch(belief=batch, policies=lead):
+        wide = torch.broadcast_shapes(batch, lead)
+    if lead and wide != batch:
+        raise ValueError(complain("policies", f"batch dims of the belief, {tuple(batch)}", lead))
+    return moves
+
+
+def _scored(filter: Filter, belief: Belief, moves: Tensor, event: int) -> Tensor:
+    """Terms of some policies, ``(*batch, policies, time, 4, 1 + sites)``."""
+    count, steps = moves.shape[moves.dim() - event - 2 : moves.dim() - event]
+    current = belief.reshape(*belief.batch_shape, 1)
+    found: list[Tensor] = []
+    for t in range(steps):
+        action = None if filter.actions is None else moves.select(-1 - event, t)
+        current = filter.predict(current, action)
+        values = filter.expected_free_energy(current).values
+        found.append(values.expand(*belief.batch_shape, count, *values.shape[-2:]))
+    return torch.stack(found, -3)

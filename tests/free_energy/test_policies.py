@@ -30,9 +30,7 @@ def test_as_a_planner_that_goes_prefix_by_prefix(carrier: Any) -> None:
 
 
 @pytest.mark.parametrize("batch", [(), (3,), (2, 3)])
-def test_policies_of_their_own_for_each_member_of_a_batch(
-    carrier: Any, batch: tuple[int, ...]
-) -> None:
+def test_policies_for_each_member_of_a_batch(carrier: Any, batch: tuple[int, ...]) -> None:
     belief = start(carrier, batch)
     shared = torch.tensor([[3, 1], [1, 2], [0, 0]])
     together = score_policies(carrier, belief, shared)

@@ -11,6 +11,7 @@ from torch import Tensor
 from .._checks import complain, numbers, one_batch, positive_int
 from ..compile import Settled
 from ..filters import Filter
+from ..filters.base import PolicyScoring
 from ..records import Belief, ExpectedFreeEnergyTerms
 
 
@@ -27,7 +28,8 @@ def score_policies(
     what the backward pass needs of each chunk comes on top.
 
     Args:
-        filter: any :class:`~pyro_activeinf.filters.Filter`.
+        filter: any :class:`~pyro_activeinf.filters.Filter`; one that scores policies by itself
+            (:class:`~pyro_activeinf.filters.base.PolicyScoring`) does so.
         belief: q(s_t), of batch shape ``(*batch)``.
         policies: ``(policies, time, *event)`` for the whole batch, or
             ``(*batch, policies, time, *event)``. Where the model has no actions, anything of these
@@ -57,6 +59,8 @@ def score_policies(
     space = filter.actions
     event = len(getattr(space, "shape", None) or ())
     moves = _laid_out(policies, belief.batch_shape, getattr(space, "shape", None) or ())
+    if isinstance(filter, PolicyScoring):
+        return filter.score(belief, moves)
     count = math.prod(belief.batch_shape) * filter.scoring_bytes
     rows = max(1, positive_int("memory_limit", memory_limit) // max(1, count))
     with Settled():

@@ -8,10 +8,11 @@ import pytest
 import torch
 
 from pyro_activeinf.filters import ExactFilter, FactorizedFilter
+from pyro_activeinf.filters.base import PolicyScoring
 from pyro_activeinf.free_energy import score_policies
 from pyro_activeinf.models import TMaze
 from pyro_activeinf.planning import OpenLoop
-from pyro_activeinf.records import Belief
+from pyro_activeinf.records import Belief, ExpectedFreeEnergyTerms
 
 
 @pytest.fixture(params=[ExactFilter, FactorizedFilter])
@@ -56,6 +57,16 @@ def test_chunks_do_not_change_the_scores(carrier: Any, monkeypatch: pytest.Monke
     chunked = score_policies(carrier, belief, policies, 2 * 5 * carrier.scoring_bytes)
     assert sizes == [(5,)] * 6 + [(1,)] * 2
     torch.testing.assert_close(whole.values, chunked.values, rtol=0, atol=1e-12)
+
+
+def test_a_filter_that_scores_policies_by_itself_does_so() -> None:
+    class Quick(ExactFilter, PolicyScoring):
+        def score(self, belief: Belief, policies: torch.Tensor) -> ExpectedFreeEnergyTerms:
+            return ExpectedFreeEnergyTerms(torch.ones(*policies.shape, 4, 3), ("a", "b"))
+
+    terms = score_policies(quick := Quick(TMaze()), start(quick), torch.tensor([[1, 2]]))
+    assert terms.sites == ("a", "b")
+    assert terms.novelty.tolist() == [[1.0, 1.0]]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from ..compile import Site, control_sizes
 from ..filters import ExactFilter, Filter, JointBelief
 from ..records import Belief, PolicyPosterior
 from .base import Planner
-from .posterior import first_action, marginal_action_probs
+from .posterior import marginal_action_probs
+from .tree import first_action
 
 
 class Inductive(Planner):

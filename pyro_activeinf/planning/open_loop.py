@@ -15,7 +15,9 @@ from ..filters import Filter, SweepingFilter
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior, PrefixTerms
 from .base import Planner, counted_terms
 from .posterior import policy_posterior
-from .tree import PolicyTree, all_policies, node_places, policy_tree
+from .tree import Paths, PolicyTree, all_policies, node_places, policy_tree
+
+_Key = tuple[tuple[int, ...], torch.device, torch.dtype, int]
 
 
 class OpenLoop(Planner):
@@ -63,7 +65,7 @@ class OpenLoop(Planner):
         self.precision = nonnegative("precision", precision)
         self.terms = counted_terms(terms)
         self.memory_limit = positive_int("memory_limit", memory_limit)
-        self._layouts: dict[tuple[tuple[int, ...], torch.device, int], _Layout] = {}
+        self._layouts: dict[_Key, _Layout] = {}
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the policies from a belief on; batched over the belief's dims."""
@@ -81,17 +83,17 @@ class OpenLoop(Planner):
             self.precision,
             habit,
             controls,
-            places=layout.places,
+            paths=layout.paths,
         )
 
     def _layout(self, filter: Filter, controls: tuple[int, ...], batch: int) -> _Layout:
         """The policies as trees whose scores fit into memory; the last one made is kept."""
-        key = (controls, filter.device, batch * filter.scoring_bytes)
+        key = (controls, filter.device, filter.dtype, batch * filter.scoring_bytes)
         layout = self._layouts.get(key)
         if layout is None:
             self._require_memory(filter, controls, batch)
             rows = max(1, self.memory_limit // (4 * max(1, batch) * filter.scoring_bytes))
-            layout = self._laid_out(controls, rows, filter.device)
+            layout = self._laid_out(filter, controls, rows)
             self._layouts = {key: layout}
         return layout
 
@@ -113,20 +115,22 @@ class OpenLoop(Planner):
                 )
             )
 
-    def _laid_out(self, controls: tuple[int, ...], rows: int, device: torch.device) -> _Layout:
-        policies = self._given(controls, device)
+    def _laid_out(self, filter: Filter, controls: tuple[int, ...], rows: int) -> _Layout:
+        policies = self._given(controls, filter.device)
         distinct, inverse = policies, None
         if self.policies is not None:
             distinct, inverse = torch.unique(policies, dim=0, return_inverse=True)
         trees = [policy_tree(p, controls) for p in self._split(distinct, controls, rows)]
         places = node_places(trees)
-        every = all_policies(controls, 1, device).squeeze(1)
-        return _Layout(policies, places if inverse is None else places[inverse], trees, every)
+        places = places if inverse is None else places[inverse]
+        paths = Paths.of(places, policies, controls, filter.dtype)
+        every = all_policies(controls, 1, filter.device).squeeze(1)
+        return _Layout(policies, paths, trees, every)
 
     def _given(self, controls: tuple[int, ...], device: torch.device) -> Tensor:
         """The policies to score, in the order in which they are reported."""
         if self.policies is None:
-            for (known, where, _), layout in self._layouts.items():
+            for (known, where, *_), layout in self._layouts.items():
                 if (known, where) == (controls, device):
                     return layout.policies  # the same for another batch
             return all_policies(controls, self.horizon, device)
@@ -159,7 +163,7 @@ class _Layout:
     """Policies laid out for scoring."""
 
     policies: Tensor  # (policies, time[, controls]), as reported
-    places: Tensor  # (policies, time): where the prefixes of each are among the trees' nodes
+    paths: Paths  # where the prefixes of each are among the trees' nodes
     trees: list[PolicyTree]  # of the sorted, distinct ones, in chunks
     every: Tensor  # (actions[, controls])
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
-from ..records import PlanReport, PolicyPosterior, PrefixTerms
+from ..records import DeferredTerms, PlanReport, PolicyPosterior, PrefixTerms
+from .tree import Paths, by_first_action, first_action
 
 
 def policy_posterior(
@@ -21,37 +22,50 @@ def policy_posterior(
     habit: Mapping[str, Tensor],
     controls: Sequence[int],
     report: PlanReport | None = None,
-    places: Tensor | None = None,
+    paths: Paths | None = None,
 ) -> PolicyPosterior:
     r""":math:`q(\pi) \propto p(\pi) e^{-\gamma G(\pi)}`, and its marginal over the first action.
 
     Args:
-        nodes: terms of the steps of policies; see :class:`PolicyPosterior`, as for ``places``.
+        nodes: terms of the steps of policies, see :class:`PolicyPosterior`.
+        paths: where policies share nodes, which ones they go through.
 
     Raises:
         ValueError: where no policy has positive probability.
     """
-    each = nodes.select(terms)
-    if places is not None:
-        each = each[..., places]
-    scores = each.sum(-1)
-    probs = boltzmann(scores, precision, log_habit(policies, habit))
-    action_probs = marginal_action_probs(policies, probs, controls)
+    each, finite = nodes.select(terms), isinstance(nodes, DeferredTerms)
+    scores = each.sum(-1) if paths is None else paths.total(each, finite)
+    log_prior = log_habit(policies, habit)
+    probs = boltzmann(scores, precision, log_prior, finite and log_prior is None)
+    if paths is None:
+        action_probs = marginal_action_probs(policies, probs, controls)
+    else:
+        action_probs = shaped(paths.marginal(probs, math.prod(controls)), controls)
+    places = None if paths is None else paths.places
     return PolicyPosterior(policies, nodes, scores, probs, action_probs, report, places)
 
 
 def marginal_action_probs(policies: Tensor, probs: Tensor, controls: Sequence[int]) -> Tensor:
     """q(u) of the first action, ``(*batch, *controls)``."""
     first = first_action(policies, controls)
-    total = probs.new_zeros(*probs.shape[:-1], math.prod(controls)).index_add(-1, first, probs)
-    return total.unflatten(-1, tuple(controls)) if len(controls) > 1 else total
+    return shaped(by_first_action(probs, first, math.prod(controls)), controls)
 
 
-def boltzmann(scores: Tensor, precision: float, log_prior: Tensor | None) -> Tensor:
-    """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``."""
+def shaped(action_probs: Tensor, controls: Sequence[int]) -> Tensor:
+    """Probabilities of flattened actions with a dim for each control, where there are several."""
+    return action_probs.unflatten(-1, tuple(controls)) if len(controls) > 1 else action_probs
+
+
+def boltzmann(
+    scores: Tensor, precision: float, log_prior: Tensor | None, finite: bool = False
+) -> Tensor:
+    """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``.
+
+    ``finite`` where it is known that no score is infinite and every policy has a prior.
+    """
     if log_prior is not None:
         scores = torch.where(log_prior > -math.inf, scores, math.inf)
-    if ops.any_equal(scores.amin(-1), math.inf):
+    if not finite and ops.any_equal(scores.amin(-1), math.inf):
         raise ValueError(
             complain(
                 "policies",
@@ -85,14 +99,3 @@ def log_habit(policies: Tensor, habit: Mapping[str, Tensor]) -> Tensor | None:
     names = ["action"] if policies.dim() == 2 else [f"action_{f}" for f in range(steps.shape[-1])]
     each = [habit[name][steps[..., f]].sum(-1) for f, name in enumerate(names) if name in habit]
     return torch.stack(each).sum(0)
-
-
-def first_action(policies: Tensor, controls: Sequence[int]) -> Tensor:
-    """Position of each policy's first action in the flattened action space, ``(policies,)``."""
-    first = policies[:, 0]
-    if first.dim() == 1:
-        return first
-    index = torch.zeros(len(first), dtype=torch.long, device=first.device)
-    for f, size in enumerate(controls):
-        index = index * size + first[:, f]
-    return index

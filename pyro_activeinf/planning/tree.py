@@ -12,6 +12,8 @@ from torch import Tensor
 
 from .. import ops
 
+SMALL_PATHS = 2**14  # numbers in the matrix from nodes to policies that are worth a product
+
 
 @dataclass(frozen=True)
 class PolicyTree:
@@ -80,3 +82,55 @@ def node_places(trees: Sequence[PolicyTree]) -> Tensor:
     starts = itertools.accumulate(depths, initial=0)
     each = [torch.stack([next(starts) + nodes for nodes in tree.nodes], -1) for tree in trees]
     return torch.cat(each)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Which nodes of the trees a policy goes through, and which action it takes first."""
+
+    places: Tensor  # (policies, time): positions among the nodes
+    first: Tensor  # (policies,): the first action, controls flattened
+    # Where they are small, sums over them are products:
+    through: Tensor | None = None  # (nodes, policies): 1 where the policy goes through the node
+    begins: Tensor | None = None  # (policies, actions): 1 at the first action
+
+    @classmethod
+    def of(
+        cls, places: Tensor, policies: Tensor, controls: Sequence[int], dtype: torch.dtype
+    ) -> Paths:
+        """Of policies ``(policies, time[, controls])`` that go through these places."""
+        first, nodes = first_action(policies, controls), int(places.max()) + 1
+        if len(places) * nodes > SMALL_PATHS:
+            return cls(places, first)
+        through = torch.zeros(nodes, len(places), dtype=dtype, device=places.device)
+        through.scatter_(0, places.T, 1.0)
+        begins = torch.eye(math.prod(controls), dtype=dtype, device=places.device)[first]
+        return cls(places, first, through, begins)
+
+    def total(self, each: Tensor, finite: bool) -> Tensor:
+        """The sum over the steps of a policy of numbers of nodes ``(*batch, nodes)``."""
+        if finite and self.through is not None:
+            return each @ self.through
+        return each[..., self.places].sum(-1)
+
+    def marginal(self, probs: Tensor, actions: int) -> Tensor:
+        """q(u) of the first action from q(pi), ``(*batch, actions)``."""
+        if self.begins is not None:
+            return probs @ self.begins
+        return by_first_action(probs, self.first, actions)
+
+
+def first_action(policies: Tensor, controls: Sequence[int]) -> Tensor:
+    """Position of each policy's first action in the flattened action space, ``(policies,)``."""
+    first = policies[:, 0]
+    if first.dim() == 1:
+        return first
+    index = torch.zeros(len(first), dtype=torch.long, device=first.device)
+    for f, size in enumerate(controls):
+        index = index * size + first[:, f]
+    return index
+
+
+def by_first_action(probs: Tensor, first: Tensor, actions: int) -> Tensor:
+    """Add up the probabilities of policies with the same first action, ``(*batch, actions)``."""
+    return probs.new_zeros(*probs.shape[:-1], actions).index_add(-1, first, probs)

@@ -1,11 +1,12 @@
 """The tree of policy prefixes."""
 
 import itertools
+import math
 
 import pytest
 import torch
 
-from pyro_activeinf.planning.tree import all_policies, policy_tree
+from pyro_activeinf.planning.tree import Paths, all_policies, node_places, policy_tree
 
 CPU = torch.device("cpu")
 
@@ -36,3 +37,30 @@ def test_only_full_branching_is_complete() -> None:
     assert policy_tree(all_policies([3], 2, CPU), [3]).complete == (True, True)
     assert policy_tree(all_policies([3], 2, CPU)[:6], [3]).complete == (False, True)
     assert policy_tree(all_policies([3], 2, CPU)[1:], [3]).complete == (True, False)
+
+
+@pytest.mark.parametrize("batch", [(), (3, 2)])
+@pytest.mark.parametrize(("controls", "small"), [([3], True), ([2, 2], True), ([2], False)])
+def test_sums_along_policies_and_over_first_actions(
+    batch: tuple[int, ...], controls: list[int], small: bool
+) -> None:
+    horizon = 3 if small else 8  # beyond the size that is worth a matrix
+    policies = all_policies(controls, horizon, CPU)
+    places = node_places([policy_tree(policies, controls)])
+    paths = Paths.of(places, policies, controls, torch.float64)
+    assert (paths.through is not None) == small
+    each = torch.randn(*batch, int(places.max()) + 1, dtype=torch.float64)
+    torch.testing.assert_close(paths.total(each, finite=True), each[..., places].sum(-1))
+    probs = torch.rand(*batch, len(policies), dtype=torch.float64)
+    actions = math.prod(controls)
+    block = len(policies) // actions  # policies are in the order of product
+    expected = probs.unflatten(-1, (actions, block)).sum(-1)
+    torch.testing.assert_close(paths.marginal(probs, actions), expected)
+
+
+def test_an_infinite_score_stays_with_its_own_policies() -> None:
+    policies = all_policies([2], 2, CPU)
+    paths = Paths.of(node_places([policy_tree(policies, [2])]), policies, [2], torch.float64)
+    each = torch.zeros(6, dtype=torch.float64)
+    each[0] = math.inf
+    assert paths.total(each, finite=False).tolist() == [math.inf, math.inf, 0.0, 0.0]

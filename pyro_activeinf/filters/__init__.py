@@ -1,10 +1,12 @@
 """Filters: the recursions that carry a belief, by prediction and update."""
 
-from .base import Branches, BranchingFilter, Filter, SweepingFilter
+from .base import Branches, BranchingFilter, Filter, PolicyScoring, SweepingFilter
 from .belief import JointBelief
 from .exact import ExactFilter
 from .factorized import FactorizedFilter
 from .factorized_belief import FactorizedBelief
+from .observed import ObservedFilter
+from .observed_belief import ObservedBelief
 from .smoothing import Smoothing
 
 __all__ = [
@@ -15,6 +17,9 @@ __all__ = [
     "FactorizedFilter",
     "Filter",
     "JointBelief",
+    "ObservedBelief",
+    "ObservedFilter",
+    "PolicyScoring",
     "Smoothing",
     "SweepingFilter",
 ]

@@ -78,6 +78,19 @@ class SweepingFilter(Filter):
         """
 
 
+class PolicyScoring(Filter):
+    """A filter that scores whole policies by itself, faster than step by step."""
+
+    @abstractmethod
+    def score(self, belief: Belief, policies: Tensor) -> ExpectedFreeEnergyTerms:
+        """Terms of each step of each policy, ``(*batch, policies, time)``, in nats.
+
+        Args:
+            belief: batched ``(*batch)``.
+            policies: ``(policies, time, *event)``, or ``(*batch, policies, time, *event)``.
+        """
+
+
 @dataclass(frozen=True)
 class Branches:
     """What may be seen from some beliefs, and what one would believe then: a sparse list."""

@@ -2,13 +2,14 @@
 
 from .arrays import Arrays, to_arrays
 from .base import GenerativeModel
+from .dynamics import NeuralDynamics
 from .grid_world import GridWorld
 from .gym import GymnasiumModel, from_gymnasium
 from .linear_gaussian import LinearGaussian
 from .neural import Neural
 from .neural_heads import Bayesian, Certain, Ensemble, Uncertainty
 from .pomdp import POMDP
-from .preferences import LogPreferences
+from .preferences import LogDensity, LogPreferences
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
@@ -24,8 +25,10 @@ __all__ = [
     "GridWorld",
     "GymnasiumModel",
     "LinearGaussian",
+    "LogDensity",
     "LogPreferences",
     "Neural",
+    "NeuralDynamics",
     "RockSample",
     "TMaze",
     "Tiger",

@@ -109,6 +109,10 @@ class _Stack(nn.Module):
     def forward(self, x: Tensor, member: Tensor) -> Tensor:
         return affine(x, self.weight[member], self.bias[member])
 
+    def together(self, x: Tensor) -> Tensor:
+        """All networks at once, each with rows of its own: ``(members, rows, in)``."""
+        return torch.baddbmm(self.bias.unsqueeze(1), x, self.weight)
+
 
 class _Perceptrons(nn.Module):
     """Several perceptrons side by side."""
@@ -122,6 +126,13 @@ class _Perceptrons(nn.Module):
         for layer in hidden:
             x = silu(layer(x, member))
         return last(x, member)
+
+    def together(self, x: Tensor) -> Tensor:
+        """All networks at once, each with rows of its own: ``(members, rows, in)``."""
+        *hidden, last = self.layers
+        for layer in hidden:
+            x = silu(layer.together(x))
+        return last.together(x)
 
 
 class _One(PyroModule):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import torch
 from pyro.distributions import TorchDistribution
 from torch import Tensor
 from torch.distributions import constraints
+
+from .._checks import complain
 
 
 class LogPreferences(TorchDistribution):
@@ -59,3 +61,50 @@ class LogPreferences(TorchDistribution):
         found = torch.arange(self.values.shape[-1], device=self.values.device)
         found = found.reshape(-1, *[1] * len(self.batch_shape))
         return found.expand(-1, *self.batch_shape) if expand else found
+
+
+class LogDensity(TorchDistribution):
+    r"""Log-preferences over real values, given as a function: ``log_prob(o) = function(o)``.
+
+    .. math:: \log \tilde p(o) = f(o), \quad \text{up to a constant that moves every } G \text{ alike}
+
+    It has no draws: what needs them takes a distribution instead.
+
+    Args:
+        function: from values ``(*batch, *event)`` to log-preferences ``(*batch)``, in nats.
+        event_dim: number of dims of an event.
+
+    Example:
+        >>> near = LogDensity(lambda place: -place.abs().sum(-1), event_dim=1)
+        >>> near.log_prob(torch.tensor([[1.0, -2.0], [0.0, 0.5]])).tolist()
+        [-3.0, -0.5]
+    """
+
+    arg_constraints: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, function: Callable[[Tensor], Tensor], event_dim: int = 0) -> None:
+        self.function, self._dims = function, event_dim
+        super().__init__((), torch.Size([1] * event_dim), validate_args=False)
+
+    @constraints.dependent_property(is_discrete=False)
+    def support(self) -> constraints.Constraint:
+        """Real numbers."""
+        return constraints.independent(constraints.real, self._dims)
+
+    def expand(self, batch_shape: Sequence[int], _instance: object = None) -> LogDensity:
+        """The same preferences: a function broadcasts by itself."""
+        return self
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The log-preference of values, ``(*batch)``, in nats."""
+        return self.function(value)
+
+    def rsample(self, sample_shape: Sequence[int] = ()) -> Tensor:
+        """A function has no draws.
+
+        Raises:
+            NotImplementedError: always.
+        """
+        raise NotImplementedError(
+            complain("preferences", "a distribution, to draw from", "a function")
+        )

@@ -52,13 +52,12 @@ class Settled:
         _LOOKED_AT.reset(self._token)
 
 
-class Compiled:
-    """The tables of a program, kept until something that the program holds changes.
+class Followed:
+    """Programs that are watched: what was made of them holds until something in them changes.
 
     That is, see :class:`Snapshot`, what its attributes hold, and the ``pyro.param`` that it
-    reads; a change through ``tensor.data`` or of a global variable is not seen. Gradients flow
-    through the tables to the program's parameters. A backward pass frees the graph behind them,
-    so that they are compiled anew afterwards.
+    reads; a change through ``tensor.data`` or of a global variable is not seen. A backward pass
+    frees the graph behind tensors that gradients flow through, so that they are made anew.
     """
 
     def __init__(self, programs: Programs) -> None:
@@ -67,6 +66,41 @@ class Compiled:
         self._params = _ParamNames()
         self._seen: Snapshot | None = None
         self._mode: tuple[Any, ...] = ()
+
+    def _look(self) -> None:
+        self._seen, self._mode = Snapshot(self.programs), self._now()
+
+    def _fresh(self) -> bool:
+        if self._seen is None:
+            return False
+        looked_at = _LOOKED_AT.get()
+        if looked_at is not None and id(self) in looked_at:
+            return True
+        fresh = self._now() == self._mode and self._seen.holds()
+        if fresh and looked_at is not None:
+            looked_at.add(id(self))
+        return fresh
+
+    def _now(self) -> tuple[Any, ...]:
+        return (torch.is_grad_enabled(), self._params.names and self._params.held())
+
+    def _watch(self, tensors: Iterable[Tensor]) -> None:
+        for tensor in tensors:
+            if tensor.requires_grad:
+                tensor.register_hook(self._forget)
+
+    def _forget(self, gradient: Tensor) -> None:
+        self._seen = None
+
+
+class Compiled(Followed):
+    """The tables of a program, kept until something that the program holds changes.
+
+    Gradients flow through the tables to the program's parameters.
+    """
+
+    def __init__(self, programs: Programs) -> None:
+        super().__init__(programs)
         self._tables: Tables | None = None
         self.stationary = not depends_on_step(programs)  # preferences are the same at every step
         self._preferences: dict[int, tuple[Table, ...]] = {}
@@ -111,31 +145,6 @@ class Compiled:
             self._watch(tuple(found.values()))
             self._habit = found
         return found
-
-    def _look(self) -> None:
-        self._seen, self._mode = Snapshot(self.programs), self._now()
-
-    def _fresh(self) -> bool:
-        if self._seen is None:
-            return False
-        looked_at = _LOOKED_AT.get()
-        if looked_at is not None and id(self) in looked_at:
-            return True
-        fresh = self._now() == self._mode and self._seen.holds()
-        if fresh and looked_at is not None:
-            looked_at.add(id(self))
-        return fresh
-
-    def _now(self) -> tuple[Any, ...]:
-        return (torch.is_grad_enabled(), self._params.names and self._params.held())
-
-    def _watch(self, tensors: tuple[Tensor, ...]) -> None:
-        for tensor in tensors:
-            if tensor.requires_grad:
-                tensor.register_hook(self._forget)
-
-    def _forget(self, gradient: Tensor) -> None:
-        self._seen = None
 
 
 class _ParamNames(Messenger):

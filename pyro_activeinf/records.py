@@ -296,18 +296,31 @@ class PolicyPosterior:
     r"""q(pi), proportional to habit(pi) exp(-gamma G(pi)), and why.
 
     ``policies`` holds a sequence of actions per row, ordered as :func:`itertools.product` does
-    where a planner enumerates them all.
+    where a planner enumerates them all. Where actions are real-valued, the policies are candidates
+    that a search came up with for each member of the batch, the best one first, and
+    ``action_probs`` are those of the candidates.
     """
 
-    policies: Tensor  # (policies, time) or (policies, time, controls)
+    # (policies, time[, controls]); real-valued actions: (*batch, policies, time, *event)
+    policies: Tensor
     nodes: PrefixTerms = field(repr=False)  # of each step: see places
     expected_free_energy: Tensor  # (*batch, policies), in nats, of the terms that were counted
     probs: Tensor  # (*batch, policies)
-    action_probs: Tensor  # (*batch, *controls): of the first action
+    action_probs: Tensor  # (*batch, *controls) of the first action; real: (*batch, policies)
     report: PlanReport | None = None  # of a closed-loop plan
     # (policies, time): where the steps are found among nodes (*batch, nodes), which policies
     # share; without it nodes are (*batch, policies, time)
     places: Tensor | None = field(default=None, repr=False)
+
+    @property
+    def real(self) -> bool:
+        """Whether actions are real-valued."""
+        return self.policies.is_floating_point()
+
+    @property
+    def first_actions(self) -> Tensor:
+        """What each policy does first: ``([*batch,] policies[, *event])``."""
+        return self.policies.select(self.probs.dim() if self.real else 1, 0)
 
     @property
     def per_step(self) -> ExpectedFreeEnergyTerms:

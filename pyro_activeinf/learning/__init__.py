@@ -5,12 +5,15 @@ from .annealing import LearningRate, RobbinsMonro
 from .compilation import FallbackWarning, inductor
 from .compiled import CompiledSteps, compiled
 from .fit import fit
+from .learner import Experience, Learner
 from .run import TrainingRun
 from .stopping import Plateau
 
 __all__ = [
     "CompiledSteps",
+    "Experience",
     "FallbackWarning",
+    "Learner",
     "LearningRate",
     "Plateau",
     "RobbinsMonro",

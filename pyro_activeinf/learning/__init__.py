@@ -6,6 +6,8 @@ from .compilation import FallbackWarning, inductor
 from .compiled import CompiledSteps, compiled
 from .fit import fit
 from .learner import Experience, Learner
+from .online import OnlineLearner
+from .replay import Replay, Transitions
 from .run import TrainingRun
 from .stopping import Plateau
 
@@ -15,9 +17,12 @@ __all__ = [
     "FallbackWarning",
     "Learner",
     "LearningRate",
+    "OnlineLearner",
     "Plateau",
+    "Replay",
     "RobbinsMonro",
     "TrainingRun",
+    "Transitions",
     "annealing",
     "compiled",
     "fit",

@@ -66,9 +66,10 @@ class LogPreferences(TorchDistribution):
 class LogDensity(TorchDistribution):
     r"""Log-preferences over real values, given as a function: ``log_prob(o) = function(o)``.
 
-    .. math:: \log \tilde p(o) = f(o), \quad \text{up to a constant that moves every } G \text{ alike}
+    .. math:: \log \tilde p(o) = f(o)
 
-    It has no draws: what needs them takes a distribution instead.
+    A constant that is added to it moves every G alike, and changes no choice. It has
+    no draws: what needs them takes a distribution instead.
 
     Args:
         function: from values ``(*batch, *event)`` to log-preferences ``(*batch)``, in nats.

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..records import ExpectedFreeEnergyTerms
+from .pairs import Broadcast, site_pairs
 from .sampling import Sampler, entropy, log_prob
 
 
@@ -115,12 +117,24 @@ class Likelihood:
         Args:
             values: site to ``(outer, *batch, *event)``.
         """
-        beside = {name: value.unsqueeze(1) for name, value in values.items()}
-        sites = self._given(beside) if self.linked else self.sites
-        outer = len(next(iter(values.values())))
+        every = self.pairs(values)(slice(None))
+        return {name: block.movedim((-2, -1), (0, 1)) for name, block in every.items()}
+
+    def pairs(self, values: Mapping[str, Tensor]) -> Callable[[slice], dict[str, Tensor]]:
+        """The same in chunks: from rows, outcomes i, to ``(*batch, rows, particles)`` per site.
+
+        A matrix product where sites are Gaussian and do not depend on each other.
+        """
+        if self.linked:
+            return partial(self._linked_pairs, values)
+        each = {name: site_pairs(self.sites[name], x, self.shape) for name, x in values.items()}
+        return lambda rows: {name: pairs.block(rows) for name, pairs in each.items()}
+
+    def _linked_pairs(self, values: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:
+        sites = self._given({name: value[rows].unsqueeze(1) for name, value in values.items()})
         return {
-            name: log_prob(sites[name], value).expand(outer, *self.shape)
-            for name, value in beside.items()
+            name: Broadcast(sites[name], value[rows], self.shape).block(slice(None))
+            for name, value in values.items()
         }
 
     def _given(self, values: Mapping[str, Tensor]) -> dict[str, Any]:

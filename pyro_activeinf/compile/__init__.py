@@ -1,6 +1,7 @@
 """Programs to tables: run a discrete program once, read its sparse factor graph off the shapes."""
 
 from .cache import Compiled, Settled, Snapshot
+from .counted import Counted, CountedCategorical, Source
 from .enumerate import ProgramError
 from .program import (
     Programs,
@@ -9,17 +10,21 @@ from .program import (
     compile_program,
     control_sizes,
     depends_on_step,
+    habit_tables,
 )
 from .tables import Role, Site, Table, Tables, Variable, whole
 
 __all__ = [
     "Compiled",
+    "Counted",
+    "CountedCategorical",
     "ProgramError",
     "Programs",
     "Role",
     "Settled",
     "Site",
     "Snapshot",
+    "Source",
     "Table",
     "Tables",
     "Variable",
@@ -28,5 +33,6 @@ __all__ = [
     "compile_program",
     "control_sizes",
     "depends_on_step",
+    "habit_tables",
     "whole",
 ]

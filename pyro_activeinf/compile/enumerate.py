@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
+from .counted import CountedCategorical, Source
 from .tables import Role, Site, Table, Variable, readable
 
 HANDLERS = threading.RLock()  # Pyro's stack of handlers is one for all threads
@@ -114,7 +115,11 @@ class Enumerator(Messenger):
         table = _squeeze(log_probs, [*parents, dim - 1], site.size)
         if self.normalized:
             check_normalized(table, where)
-        return Table(variable, tuple(self.dims[j][0] for j in parents), table)
+        source = None
+        if isinstance(fn, CountedCategorical):
+            rows = _squeeze(fn.rows, [*parents, dim - 1], 1).squeeze(-1)
+            source = Source(fn.owner, rows)
+        return Table(variable, tuple(self.dims[j][0] for j in parents), table, source)
 
 
 def _squeeze(log_probs: Tensor, keep: Sequence[int], size: int) -> Tensor:

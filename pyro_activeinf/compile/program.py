@@ -191,7 +191,7 @@ def _without_idle_controls(table: Table) -> Table:
 
     Not where the table is learned: controls that are alike now may come to differ.
     """
-    if table.log_probs.requires_grad:
+    if table.log_probs.requires_grad or table.source is not None:
         return table
     log_probs, parents = table.log_probs, list(table.parents)
     for variable in [v for v in parents if v.role is Role.CONTROL]:
@@ -231,18 +231,25 @@ def compile_habit(programs: Any, controls: tuple[int, ...]) -> dict[str, Tensor]
         ValueError: where ``habit`` samples other sites than these, dependent ones, or an action
             of another size than the model's.
     """
+    return {t.variable.name: t.log_probs for t in habit_tables(programs, controls)}
+
+
+def habit_tables(programs: Any, controls: tuple[int, ...]) -> tuple[Table, ...]:
+    """The tables of ``habit``; errors as of :func:`compile_habit`."""
     habit = getattr(programs, "habit", None)
     if habit is None:
-        return {}
+        return ()
     handler = Enumerator("habit", [], Role.CONTROL)
     run(habit, "habit", handler)
     names = ["action"] if len(controls) == 1 else [f"action_{f}" for f in range(len(controls))]
     known_names("habit", handler.sites, ["policy", *names])
     sizes = dict(zip(names, controls, strict=True))
-    return {table.variable.name: _checked_habit(table, sizes) for table in handler.tables}
+    for table in handler.tables:
+        _check_habit(table, sizes)
+    return tuple(handler.tables)
 
 
-def _checked_habit(table: Table, sizes: dict[str, int]) -> Tensor:
+def _check_habit(table: Table, sizes: dict[str, int]) -> None:
     name, log_probs = table.variable.name, table.log_probs
     if table.parents or log_probs.shape[-1] != sizes.get(name, log_probs.shape[-1]):
         raise ProgramError(
@@ -253,4 +260,3 @@ def _checked_habit(table: Table, sizes: dict[str, int]) -> Tensor:
                 "Sites of habit do not depend on each other.",
             )
         )
-    return log_probs

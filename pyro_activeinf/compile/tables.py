@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._checks import complain, numbers
 from ..records import SoftObservation
+from .counted import Source
 
 _ARRAYS = (Tensor, np.ndarray)
 _INTEGERS = (int, np.integer)
@@ -83,6 +84,21 @@ class Site:
         number = whole(value)
         within = number is not None and 0 <= number < self.size and self.counts
         return number if within else None
+
+    def positions(self, value: object) -> Tensor | None:
+        """Positions ``(*batch)`` of values that are all there; ``None`` where one is missing.
+
+        Raises:
+            ValueError: if a value lies outside the support.
+        """
+        if self.counts:
+            tensor = numbers(self.name, value).to(self.support.device)
+            if tensor.numel() and not tensor.is_floating_point():
+                least, largest = torch.aminmax(tensor)
+                if least.item() >= 0 and largest.item() < self.size:
+                    return tensor.long()
+        index = self.index(value)
+        return None if bool((index < 0).any()) else index
 
     def index(self, value: object) -> Tensor:
         """Positions of values in the support, ``(*batch)``; -1 where missing (-1 or NaN).
@@ -165,6 +181,7 @@ class Table:
     variable: Variable
     parents: tuple[Variable, ...]
     log_probs: Tensor  # (*parents, size)
+    source: Source | None = None  # the counts that it was read from, where there are any
 
     @property
     def variables(self) -> tuple[Variable, ...]:
@@ -200,4 +217,9 @@ class Tables:
     @property
     def tensors(self) -> tuple[Tensor, ...]:
         """Every table's log-probabilities."""
-        return tuple(t.log_probs for t in (*self.initial, *self.transition, *self.observe))
+        return tuple(table.log_probs for table in self.all)
+
+    @property
+    def all(self) -> tuple[Table, ...]:
+        """The tables of all three programs."""
+        return (*self.initial, *self.transition, *self.observe)

@@ -2,6 +2,7 @@
 
 from .arrays import Arrays, to_arrays
 from .base import GenerativeModel
+from .categorical_table import CategoricalTable
 from .dynamics import NeuralDynamics
 from .grid_world import GridWorld
 from .gym import GymnasiumModel, from_gymnasium
@@ -19,6 +20,7 @@ __all__ = [
     "POMDP",
     "Arrays",
     "Bayesian",
+    "CategoricalTable",
     "Certain",
     "Ensemble",
     "GenerativeModel",

@@ -32,14 +32,15 @@ class Recorder:
 
     def perceived(self, episode: int, observation: Mapping[str, Tensor], belief: Belief) -> None:
         """Open a row."""
-        terms = belief.terms
+        terms, marginals = belief.terms, belief.marginals
         self.rows.append(
             {
                 "episode": torch.tensor(episode),
                 "step": torch.tensor(belief.step),
                 "observations": dict(observation),
                 "batch": belief.batch_shape,
-                "beliefs": {name: _probs(name, q) for name, q in belief.marginals.items()},
+                "beliefs": {name: _center(name, q) for name, q in marginals.items()},
+                "spread": {name: q.stddev for name, q in marginals.items() if _real(q)},
                 "complexity": terms.complexity,
                 "accuracy": terms.accuracy,
                 "per_site": dict(terms.per_site),
@@ -56,7 +57,10 @@ class Recorder:
         row["plan"] = blank_out(mean, over)
         row["action_probs"] = blank_out(action_probs, over)
         if self.keep_policies:
-            self.policies = posterior.policies
+            if posterior.real:
+                row["policies"] = blank_out(posterior.policies, over)
+            else:
+                self.policies = posterior.policies
             row["policy_probs"] = blank_out(posterior.probs, over)
             row["policy_values"] = blank_out(posterior.expected_free_energy, over)
 
@@ -72,6 +76,7 @@ class Recorder:
     def trajectory(self) -> Trajectory:
         """Stack the rows along time."""
         kept = any("policy_probs" in row for row in self.rows)
+        searched = any("policies" in row for row in self.rows)
         return Trajectory(
             observations=self._columns("observations", -1),
             actions=self._column("actions", -1),
@@ -86,9 +91,10 @@ class Recorder:
             action_probs=self._column("action_probs", torch.nan),
             episode=torch.stack([row["episode"] for row in self.rows]),
             step=torch.stack([row["step"] for row in self.rows]),
-            policies=self.policies,
+            policies=self._column("policies", torch.nan) if searched else self.policies,
             policy_probs=self._column("policy_probs", torch.nan) if kept else None,
             policy_values=self._column("policy_values", torch.nan) if kept else None,
+            spread=self._columns("spread", torch.nan),
         )
 
     def _columns(self, key: str, missing: float) -> dict[str, Tensor]:
@@ -110,7 +116,15 @@ class Recorder:
         return torch.stack(filled, len(self.rows[0]["batch"]))
 
 
-def _probs(name: str, marginal: Distribution) -> Tensor:
-    if not isinstance(marginal, Categorical):
-        raise TypeError(complain(f"belief.marginals['{name}']", "a Categorical", marginal))
-    return marginal.probs
+def _real(marginal: Distribution) -> bool:
+    return not isinstance(marginal, Categorical) and not marginal.support.is_discrete
+
+
+def _center(name: str, marginal: Distribution) -> Tensor:
+    """Probabilities of a categorical belief, the mean of a real one."""
+    if isinstance(marginal, Categorical):
+        return marginal.probs
+    if _real(marginal):
+        return marginal.mean
+    expected = "a Categorical, or a distribution of real values"
+    raise TypeError(complain(f"belief.marginals['{name}']", expected, marginal))

@@ -344,21 +344,32 @@ class Trajectory:
     """What an agent saw, believed, planned and did, step by step.
 
     A row of the time axis holds an observation, the belief after it, and the plan and action that
-    followed. The last row of an episode has no plan and no action: -1 for actions, NaN else.
+    followed. The last row of an episode has no plan and no action: -1 for actions, NaN else (also
+    for real-valued actions).
     """
 
     observations: Mapping[str, Tensor]  # site: (*batch, time, *event)
-    actions: Tensor  # (*batch, time) or (*batch, time, controls)
+    actions: Tensor  # (*batch, time[, controls]); real-valued: (*batch, time, *event)
     rewards: Tensor  # (*batch, time): what the world paid for the action
-    beliefs: Mapping[str, Tensor]  # state site: probabilities (*batch, time, values)
+    # state site: probabilities (*batch, time, values), or the mean (*batch, time, *event)
+    beliefs: Mapping[str, Tensor]
     free_energy: FreeEnergyTerms  # (*batch, time), nats
     plan: ExpectedFreeEnergyTerms  # (*batch, time), nats: the mean under q(pi)
-    action_probs: Tensor  # (*batch, time, *controls)
+    action_probs: Tensor  # (*batch, time, *controls); real-valued: (*batch, time, policies)
     episode: Tensor  # (time,): number of the episode
     step: Tensor  # (time,): time index within the episode
-    policies: Tensor | None = None  # (policies, horizon[, controls]), where they were kept
+    # where they were kept: (policies, horizon[, controls]); of real-valued actions the candidates
+    # at each step, (*batch, time, policies, horizon, *event)
+    policies: Tensor | None = None
     policy_probs: Tensor | None = None  # (*batch, time, policies)
     policy_values: Tensor | None = None  # (*batch, time, policies): G of each, nats
+    # real state site: standard deviation (*batch, time, *event)
+    spread: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def real_actions(self) -> bool:
+        """Whether actions are real-valued."""
+        return self.actions.is_floating_point()
 
     def episodes(self) -> list[Trajectory]:
         """The trajectory cut into its episodes."""
@@ -375,6 +386,12 @@ class Trajectory:
         """One member of a batch of agents."""
         return self._map(lambda tensor: tensor[index])
 
+    def _moved_policies(self, move: Callable[[Tensor], Tensor]) -> Tensor | None:
+        """The policies, where each step has its own."""
+        if self.policies is None or not self.real_actions:
+            return self.policies
+        return move(self.policies)
+
     def _map(self, move: Callable[[Tensor], Tensor]) -> Trajectory:
         """Apply ``move`` to every tensor that has the batch dims."""
         terms = self.free_energy
@@ -384,6 +401,7 @@ class Trajectory:
             actions=move(self.actions),
             rewards=move(self.rewards),
             beliefs={name: move(value) for name, value in self.beliefs.items()},
+            spread={name: move(value) for name, value in self.spread.items()},
             free_energy=FreeEnergyTerms(
                 move(terms.complexity),
                 move(terms.accuracy),
@@ -391,6 +409,7 @@ class Trajectory:
             ),
             plan=ExpectedFreeEnergyTerms(move(self.plan.values), self.plan.sites),
             action_probs=move(self.action_probs),
+            policies=self._moved_policies(move),
             policy_probs=None if self.policy_probs is None else move(self.policy_probs),
             policy_values=None if self.policy_values is None else move(self.policy_values),
         )

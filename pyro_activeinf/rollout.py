@@ -124,6 +124,7 @@ def _episode(
     while True:
         recorder.perceived(number, observation, agent.perceive(observation))
         if bool(world.over.all()) or taken == steps:
+            agent.finish()
             return taken
         posterior = agent.plan()
         recorder.planned(posterior, agent.action_probs(posterior), world.over)

@@ -190,7 +190,7 @@ def trajectory(*batch: int) -> Trajectory:
 
     return Trajectory(
         observations={"o": series(), "wide": series(2)},
-        actions=series(2),
+        actions=series(2).long(),
         rewards=series(),
         beliefs={"s": series(3)},
         free_energy=FreeEnergyTerms(series(), -series(), {"o": series()}),

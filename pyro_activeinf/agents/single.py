@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,9 +12,12 @@ from torch import Tensor
 from .. import ops
 from .._checks import batch_dims, complain, nonnegative
 from ..compile import Programs, Settled, control_sizes
-from ..filters import ExactFilter, Filter
+from ..filters import ExactFilter, Filter, ObservedFilter
+from ..learning import Experience, Learner
+from ..models import NeuralDynamics
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
+from . import keeping
 
 
 class Agent:
@@ -22,15 +26,19 @@ class Agent:
     .. math:: p(u) \propto q(u)^\alpha, \quad q(u) = \sum_{\pi: \pi_1 = u} q(\pi)
 
     A large alpha decides even where the planner hardly prefers one action: where ties should be
-    broken by chance in proportion to q(u), take alpha = 1.
+    broken by chance in proportion to q(u), take alpha = 1. Where actions are real-valued, u is
+    the first action of one of the candidates that the planner found.
 
     A call that raises leaves the agent as it was. Randomness follows ``pyro.set_rng_seed``.
 
     Args:
         model: a :class:`~pyro_activeinf.GenerativeModel`.
         planner: scores policies, for example :class:`~pyro_activeinf.planning.OpenLoop`.
-        filter: carries the belief; an exact filter of the model by default.
+        filter: carries the belief; by default an exact filter of the model, or an
+            :class:`~pyro_activeinf.filters.ObservedFilter` of a ``NeuralDynamics``.
         action_precision: alpha; infinite takes the most probable action.
+        learner: changes the model by what is seen, for example an
+            :class:`~pyro_activeinf.learning.OnlineLearner`; the model stays as it is without one.
 
     Attributes:
         belief: q(s_t) after the last observation; ``None`` before the first.
@@ -57,6 +65,7 @@ class Agent:
         planner: Planner,
         filter: Filter | None = None,
         action_precision: float = 16.0,
+        learner: Learner | None = None,
     ) -> None:
         if isinstance(model, type) or not isinstance(planner, Planner):
             raise TypeError(
@@ -69,13 +78,24 @@ class Agent:
             )
         self.model = model
         self.planner = planner
-        self.filter = ExactFilter(model) if filter is None else filter
+        if not isinstance(learner, Learner | None):
+            raise TypeError(complain("learner", "a Learner or None", repr(learner)))
+        self.filter = _filter_of(model) if filter is None else filter
         self.action_precision = nonnegative("action_precision", action_precision)
+        self.learner = learner
+        self._unfinished = False
         self.reset()
+
+    def finish(self) -> None:
+        """Tell the learner that the episode is over; the belief stays until :meth:`reset`."""
+        if self.learner is not None and self._unfinished:
+            self._unfinished = False
+            self.learner.finish()
 
     def reset(self, batch_shape: tuple[int, ...] = ()) -> None:
         """Forget the episode: the next observation is the first. Batched where asked."""
         self.batch_shape = batch_dims(batch_shape)
+        self.finish()
         self.belief: Belief | None = None
         self.posterior: PolicyPosterior | None = None
         self.action: Tensor | None = None
@@ -91,15 +111,25 @@ class Agent:
             ValueError: for an impossible or malformed observation, or where no action was taken
                 since the last one.
         """
+        taken = self.action if action is None else action
         with Settled():
-            updated = self.filter.update(self._prior(action), observation)
+            updated = self.filter.update(self._prior(taken), observation)
+        first = self.belief is None
         self.belief, self.posterior, self.action = updated, None, None
+        if self.learner is not None:
+            self._learn(None if first else taken, observation, updated)
         return updated
 
-    def _prior(self, action: Any) -> Belief:
+    def _learn(self, taken: Any, observation: Mapping[str, Any], belief: Belief) -> None:
+        """Outside of ``Settled``: the filter has to notice that the model is another one."""
+        self._unfinished = True
+        action = None if taken is None else torch.as_tensor(taken)
+        if self.learner is not None:
+            self.learner.experience(Experience(self.filter, action, observation, belief))
+
+    def _prior(self, taken: Any) -> Belief:
         if self.belief is None:
             return self.filter.initial(self.batch_shape)
-        taken = self.action if action is None else action
         if taken is None and self.filter.actions is not None:
             raise ValueError(
                 complain(
@@ -128,19 +158,103 @@ class Agent:
     def act(self) -> Tensor:
         """Choose an action ``(*batch)`` (``(*batch, controls)`` for several controls).
 
-        Plans first where that has not been done for the present belief.
+        Real-valued ones are ``(*batch, *event)``. Plans first where that has not been done for
+        the present belief.
         """
         posterior = self.plan() if self.posterior is None else self.posterior
         index = ops.draw(_rows(posterior), self.action_precision)
+        if posterior.real:
+            self.action = _picked(posterior.first_actions, index)
+            return self.action
         controls = control_sizes(self.filter.actions)
         several = len(controls) > 1
         self.action = torch.stack(ops.unravel(index, controls), -1) if several else index
         return self.action
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
-        """Probabilities of the next action at the agent's precision, ``(*batch, *controls)``."""
+        """Probabilities of the next action at the agent's precision, ``(*batch, *controls)``.
+
+        Of real-valued ones: of the candidates, ``(*batch, policies)``.
+        """
         rows = ops.softmax(ops.log(_rows(posterior)), self.action_precision)
         return rows.reshape(posterior.action_probs.shape)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the agent to a file, as a whole or not at all; nothing in it is code.
+
+        Kept are the belief, the last action, the model's parameters, and what the learner goes on
+        from; planner, filter and learner as far as plain values describe them. Not the model's
+        program, nor the plan, nor torch's generator.
+
+        Args:
+            path: the file; its folder exists.
+
+        Raises:
+            OSError: where it cannot be written; an old file stays as it was.
+            TypeError: for a belief that holds more than tensors and plain values.
+        """
+        keeping.save(path, self)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        model: Programs,
+        *,
+        planner: Planner | None = None,
+        filter: Filter | None = None,
+        learner: Learner | None = None,
+    ) -> Agent:
+        """Read an agent that :meth:`save` has written.
+
+        Args:
+            path: the file.
+            model: of the same kind; its parameters become those of the file.
+            planner, filter, learner: to be given where plain values did not describe them (a
+                planner with a guide, say), or where others are wanted; a learner goes on from
+                the state in the file.
+
+        Raises:
+            FileNotFoundError: where there is no such file.
+            ValueError: for a damaged file, one of another kind, a model whose parameters do not
+                fit, or where a planner, filter or learner has to be given.
+
+        Example:
+            >>> import tempfile
+            >>> from pyro_activeinf.models import TMaze
+            >>> from pyro_activeinf.planning import OpenLoop
+            >>> agent = Agent(TMaze(), planner=OpenLoop(horizon=2))
+            >>> _ = agent.perceive({"position": 3, "reward": 0}, action=None)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     agent.save(f"{folder}/agent.pt")
+            ...     again = Agent.load(f"{folder}/agent.pt", TMaze())
+            >>> again.belief.step, again.planner.horizon
+            (0, 2)
+        """
+        kept = keeping.load(path)
+        keeping.restore_model(model, kept)
+        parts = keeping.Parts(model, kept)
+        agent = cls(
+            model,
+            planner=parts.planner if planner is None else planner,
+            filter=parts.filter if filter is None else filter,
+            action_precision=kept["action_precision"],
+            learner=parts.learner if learner is None else learner,
+        )
+        keeping.restore(agent, kept)
+        return agent
+
+
+def _filter_of(model: Programs) -> Filter:
+    return ObservedFilter(model) if isinstance(model, NeuralDynamics) else ExactFilter(model)
+
+
+def _picked(actions: Tensor, index: Tensor) -> Tensor:
+    """One of the candidates ``(*batch, policies, *event)`` for each of the batch."""
+    dim = index.dim()
+    inner = actions.shape[dim + 1 :]
+    where = index.reshape(*index.shape, 1, *[1] * len(inner)).expand(*index.shape, 1, *inner)
+    return actions.gather(dim, where).squeeze(dim)
 
 
 def _rows(posterior: PolicyPosterior) -> Tensor:

@@ -80,10 +80,16 @@ class OnlineLearner(Learner):
         self.batch_size = positive_int("batch_size", batch_size)
         self.replay = Replay(capacity)
         self.losses: tuple[float, ...] = ()
+        self.optimizer = optimizer
         self._optimizer = optimizer(list(model.parameters()))
         self._generator = torch.Generator().manual_seed(int(torch.randint(2**62, ())))
         self._waiting = self._calibrated = 0
         self._before: Any = None
+
+    @property
+    def capacity(self) -> int:
+        """Number of transitions that are remembered."""
+        return self.replay.capacity
 
     def experience(self, step: Experience) -> None:
         """Take in an observation; trains where enough transitions have come.

@@ -3,6 +3,10 @@
 from .cache import Compiled, Settled, Snapshot
 from .counted import Counted, CountedCategorical, Source
 from .enumerate import ProgramError
+from .linear import LOG_2PI, Linearized, log_det
+from .linear_preferences import RealPreferences
+from .linear_programs import Affine, LinearPrograms, apply
+from .linear_sites import Layout
 from .program import (
     Programs,
     compile_habit,
@@ -15,11 +19,17 @@ from .program import (
 from .tables import Role, Site, Table, Tables, Variable, whole
 
 __all__ = [
+    "LOG_2PI",
+    "Affine",
     "Compiled",
     "Counted",
     "CountedCategorical",
+    "Layout",
+    "LinearPrograms",
+    "Linearized",
     "ProgramError",
     "Programs",
+    "RealPreferences",
     "Role",
     "Settled",
     "Site",
@@ -28,11 +38,13 @@ __all__ = [
     "Table",
     "Tables",
     "Variable",
+    "apply",
     "compile_habit",
     "compile_preferences",
     "compile_program",
     "control_sizes",
     "depends_on_step",
     "habit_tables",
+    "log_det",
     "whole",
 ]

@@ -5,6 +5,9 @@ from .belief import JointBelief
 from .exact import ExactFilter
 from .factorized import FactorizedFilter
 from .factorized_belief import FactorizedBelief
+from .gaussian import GaussianFilter
+from .gaussian_belief import GaussianBelief
+from .gaussian_smoothing import GaussianSmoothing
 from .observed import ObservedFilter
 from .observed_belief import ObservedBelief
 from .smoothing import Smoothing
@@ -16,6 +19,9 @@ __all__ = [
     "FactorizedBelief",
     "FactorizedFilter",
     "Filter",
+    "GaussianBelief",
+    "GaussianFilter",
+    "GaussianSmoothing",
     "JointBelief",
     "ObservedBelief",
     "ObservedFilter",

@@ -240,6 +240,28 @@ class SoftObservation:
 
 
 @dataclass(frozen=True)
+class Reshaped:
+    """Reshapes the batch dims of a tensor."""
+
+    batch: tuple[int, ...]
+
+    def __call__(self, x: Tensor, event: int) -> Tensor:
+        """``(*old batch, *event)`` to ``(*batch, *event)``."""
+        return x.reshape(*self.batch, *x.shape[x.dim() - event :])
+
+
+@dataclass(frozen=True)
+class Taken:
+    """Picks entries of the last batch dim of a tensor."""
+
+    index: Tensor  # (n,)
+
+    def __call__(self, x: Tensor, event: int) -> Tensor:
+        """``(*batch, m, *event)`` to ``(*batch, n, *event)``."""
+        return x.index_select(-1 - event, self.index)
+
+
+@dataclass(frozen=True)
 class Belief(ABC):
     """q(s_t): what an agent believes about the state at one time step."""
 
@@ -271,11 +293,11 @@ class Belief(ABC):
 
     def reshape(self, *batch: int) -> Self:
         """The same beliefs with their batch dims reshaped."""
-        return self._map(lambda x, event: x.reshape(*batch, *x.shape[x.dim() - event :]))
+        return self._map(Reshaped(batch))
 
     def take(self, index: Tensor) -> Self:
         """Beliefs picked along the last batch dim by ``index`` of shape ``(n,)``."""
-        return self._map(lambda x, event: x.index_select(-1 - event, index))
+        return self._map(Taken(index))
 
     @abstractmethod
     def _map(self, move: Callable[[Tensor, int], Tensor]) -> Self:

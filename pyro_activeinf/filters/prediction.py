@@ -187,10 +187,11 @@ class Prediction:
     likelihood: Likelihood  # p(o_t | s_t) of each particle
     # values of sites (outcomes and states) -> log p~ of each preferred one, (particles, *batch)
     log_preference: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
-    # p(s_t | s_{t-1}, u, theta) of each particle, where parameters are random: for novelty
-    moves: Likelihood | None = None
+    # p(s_t | s_{t-1}, u, theta) of each particle, its draws being the states; when asked for
+    moves: Callable[[], Likelihood] | None = None
     # log q(s_t | pi) of each particle, (particles, *batch), where it can be told; when asked for
     log_density: Callable[[], Tensor] | None = None
+    sampled: bool = True  # False: the states are a whole support or a quadrature, without noise
 
     @property
     def parameters(self) -> Mapping[str, Tensor]:

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from .._checks import complain
 from ..models import GenerativeModel
 from ..models.series import Series
-from ..models.unroll import over_time
+from ..models.unroll import over_time, random_names
 from .base import Guide
-from .sites import Quantity, latent, quantity, quiet, random_names
+from .sites import Quantity, latent, quantity, quiet
 
 START_SCALE = 0.1
 

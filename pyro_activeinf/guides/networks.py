@@ -14,8 +14,9 @@ from torch.distributions import constraints
 from .._checks import complain
 from ..compile import Programs, Site
 from ..flows import NormalizingFlow
+from ..models.unroll import random_names
 from .heads import heads
-from .sites import Choice, Quantity, Real, quantity, quiet, random_names, sampled, state_sites
+from .sites import Choice, Quantity, Real, quantity, quiet, sampled, state_sites
 
 
 class StepEncoder(nn.Module):

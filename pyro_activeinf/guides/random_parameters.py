@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ..models.neural_heads import Member
-from .sites import Quantity, latent, quantity, quiet, random_names
+from ..models.unroll import random_names
+from .sites import Quantity, latent, quantity, quiet
 
 START_SCALE = 0.05
 

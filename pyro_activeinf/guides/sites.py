@@ -12,12 +12,13 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro import poutine
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import biject_to, constraints
 from torch.nn.functional import one_hot, softplus
 
 from ..compile import Programs, Site
 from ..models.series import finite_support, is_plate
+from ..models.unroll import random_names
 from .finite import discrete
 
 SMALLEST_SCALE = 1e-4
@@ -197,16 +198,6 @@ def _bare(start: Any, move: Any, sites: Mapping[str, Any]) -> str | None:
         trace.nodes["_RETURN"]["value"] is trace.nodes[name]["value"] for trace in (start, move)
     )
     return name if same else None
-
-
-def random_names(model: Any) -> set[str]:
-    """Full names of the ``PyroSample`` attributes of a model, as its own trace has them."""
-    modules = model.named_modules() if isinstance(model, nn.Module) else []
-    return {
-        f"{path}.{name}".lstrip(".")
-        for path, module in modules
-        for name in getattr(module, "_pyro_samples", {})
-    }
 
 
 def latent(trace: Any) -> dict[str, Any]:

@@ -228,6 +228,16 @@ def draw_random_parameters(model: Any) -> None:
             getattr(module, name)
 
 
+def random_names(model: Any) -> set[str]:
+    """Full names of the ``PyroSample`` attributes of a model, as its own trace has them."""
+    modules = model.named_modules() if isinstance(model, nn.Module) else []
+    return {
+        f"{path}.{name}".lstrip(".")
+        for path, module in modules
+        for name in getattr(module, "_pyro_samples", {})
+    }
+
+
 def show_parameters(module: Any) -> None:
     """Let ``pyro.infer.SVI`` find parameters under ``module_local_params``.
 

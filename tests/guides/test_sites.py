@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from pyro_activeinf.guides import Amortized, MeanField, Whole
-from pyro_activeinf.guides.sites import quantity, quiet, random_names, state_sites
+from pyro_activeinf.guides.sites import quantity, quiet, state_sites
 from pyro_activeinf.models import Bayesian, Neural, TMaze
+from pyro_activeinf.models.unroll import random_names
 from tests.guides.models import Mixed
 
 KINDS: dict[str, Any] = {

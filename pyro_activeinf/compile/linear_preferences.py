@@ -93,5 +93,5 @@ def real_preferences(
             prefer(*args)  # type: ignore[misc]
         duals = {name: forward_ad.unpack_dual(second.values[name]) for name in layout.names}
     mean = torch.cat([duals[name].primal[0].flatten() for name in layout.names])
-    rows = [duals[name].tangent.flatten(1) for name in layout.names]  # type: ignore[union-attr]
+    rows = [duals[name].tangent.reshape(layout.size, -1) for name in layout.names]
     return RealPreferences(layout, mean, torch.cat(rows, -1).mT, first.others)

@@ -3,6 +3,7 @@
 from .arrays import Arrays, to_arrays
 from .base import GenerativeModel
 from .categorical_table import CategoricalTable
+from .corridor import Corridor
 from .dynamics import NeuralDynamics
 from .grid_world import GridWorld
 from .gym import GymnasiumModel, from_gymnasium
@@ -22,6 +23,7 @@ __all__ = [
     "Bayesian",
     "CategoricalTable",
     "Certain",
+    "Corridor",
     "Ensemble",
     "GenerativeModel",
     "GridWorld",

@@ -117,7 +117,8 @@ class Recorder:
 
 
 def _real(marginal: Distribution) -> bool:
-    return not isinstance(marginal, Categorical) and not marginal.support.is_discrete
+    support = marginal.support
+    return support is not None and not support.is_discrete
 
 
 def _center(name: str, marginal: Distribution) -> Tensor:

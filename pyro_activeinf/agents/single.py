@@ -224,7 +224,7 @@ class Agent:
             >>> from pyro_activeinf.models import TMaze
             >>> from pyro_activeinf.planning import OpenLoop
             >>> agent = Agent(TMaze(), planner=OpenLoop(horizon=2))
-            >>> _ = agent.perceive({"position": 3, "reward": 0}, action=None)
+            >>> _ = agent.perceive({"position": 0, "reward": 0})
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     agent.save(f"{folder}/agent.pt")
             ...     again = Agent.load(f"{folder}/agent.pt", TMaze())

@@ -116,8 +116,8 @@ class ObservedFilter(PolicyScoring):
         taken = chosen.expand(*batch, *chosen.shape[len(given) :]).flatten(0, len(batch) - 1)
         taken = taken if batch else chosen.unsqueeze(0)
         loc, scale = self.model.members(rows.transpose(0, 1), taken)
-        moved = (x.transpose(0, 1).reshape(*batch, members, n) for x in (loc, scale.square()))
-        return ObservedBelief(held.step + 1, *moved)
+        mean, var = (x.transpose(0, 1).reshape(*batch, members, n) for x in (loc, scale.square()))
+        return ObservedBelief(held.step + 1, mean, var)
 
     def _action(self, action: Any) -> Tensor:
         found = numbers("action", action)

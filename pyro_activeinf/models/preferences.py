@@ -85,7 +85,7 @@ class LogDensity(TorchDistribution):
 
     def __init__(self, function: Callable[[Tensor], Tensor], event_dim: int = 0) -> None:
         self.function, self._dims = function, event_dim
-        super().__init__((), torch.Size([1] * event_dim), validate_args=False)
+        super().__init__(torch.Size(), torch.Size([1] * event_dim), validate_args=False)
 
     @constraints.dependent_property(is_discrete=False)
     def support(self) -> constraints.Constraint:

@@ -23,6 +23,7 @@ class Filter(ABC):
 
     actions: gym.Space[Any] | None
     observation_sites: tuple[str, ...]
+    reason: str = "It was chosen by hand."  # else the sentence of filters.auto
 
     @abstractmethod
     def initial(self, batch_shape: tuple[int, ...] = ()) -> Belief:

@@ -75,6 +75,11 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         return ExactFilter, (self._compiled.programs, self.joint_outcomes)
 
     @property
+    def model(self) -> Programs:
+        """The programs that the tables follow."""
+        return self._compiled.programs
+
+    @property
     def tables(self) -> Tables:
         """The compiled tables, which follow the parameters of the program."""
         return self._current().tables
@@ -176,7 +181,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             return None
         joint = prior * plain.product
         evidence = prior @ plain.product if joint.dim() == 1 else joint.sum(-1)
-        if ops.any_equal(evidence, 0.0):
+        if not plain.possible and ops.any_equal(evidence, 0.0):
             return None
         return JointBelief(
             belief.step,
@@ -284,11 +289,9 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         arrays = self._current()
         by_site("observations", observations, self.observation_sites)
         steps = arrays.likelihoods.over_time(observations)
-        index = (
-            None
-            if not arrays.tables.controls
-            else action_index(arrays.tables.controls, actions, self.device)
-        )
+        controls = arrays.tables.controls
+        needed = controls and not (actions is None and len(steps) == 1)
+        index = action_index(controls, actions, self.device) if needed else None
         self._check_length(index, len(steps))
         belief = self.initial()
         beliefs: list[JointBelief] = []
@@ -301,6 +304,15 @@ class ExactFilter(BranchingFilter, SweepingFilter):
                 belief = JointBelief(t, arrays.tables.states, log_probs_=log_prior)
             beliefs.append(self.update(belief, observation))
         return backward(beliefs, matrices)
+
+    def look_back(self, before: JointBelief, action: Any, after: JointBelief) -> Smoothing:
+        """q(s_{t-1}, s_t | o_{<=t}) of two filtered beliefs that follow each other.
+
+        Args:
+            action: the one taken between them, as for :meth:`predict`.
+        """
+        index = action_index(self.tables.controls, action, self.device)
+        return backward([before, after], [self._current().dynamics.log_transition[index]])
 
     @staticmethod
     def _check_length(index: Tensor | None, steps: int) -> None:

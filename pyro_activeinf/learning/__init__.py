@@ -4,6 +4,8 @@ from . import annealing
 from .annealing import LearningRate, RobbinsMonro
 from .compilation import FallbackWarning, inductor
 from .compiled import CompiledSteps, compiled
+from .dirichlet import DirichletUpdate, LearnedCounts, learn_dirichlet
+from .dirichlet_learner import DirichletLearner, EachEpisode, EachStep
 from .fit import fit
 from .learner import Experience, Learner
 from .online import OnlineLearner
@@ -13,8 +15,13 @@ from .stopping import Plateau
 
 __all__ = [
     "CompiledSteps",
+    "DirichletLearner",
+    "DirichletUpdate",
+    "EachEpisode",
+    "EachStep",
     "Experience",
     "FallbackWarning",
+    "LearnedCounts",
     "Learner",
     "LearningRate",
     "OnlineLearner",
@@ -27,4 +34,5 @@ __all__ = [
     "compiled",
     "fit",
     "inductor",
+    "learn_dirichlet",
 ]

@@ -18,9 +18,14 @@ class Experience:
     """One observation, how one came to it, and what one believes after it."""
 
     filter: Filter
-    action: Tensor | None  # (*batch) or (*batch, *event); None: the first of an episode
+    action: Tensor | None  # that led here, (*batch, *event); None at first, or without actions
     observation: Mapping[str, Any]  # site: (*batch, *event)
     belief: Belief  # q(s_t | o_{<=t}), (*batch)
+
+    @property
+    def first(self) -> bool:
+        """Whether an episode starts here."""
+        return self.belief.step == 0
 
 
 class Learner(ABC):

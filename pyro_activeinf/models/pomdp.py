@@ -13,9 +13,11 @@ import pyro.distributions as dist
 import torch
 from pyro.nn import PyroParam
 from torch import Tensor, nn
+from torch.distributions import Distribution
 
 from .._checks import complain
 from .base import GenerativeModel
+from .categorical_table import CategoricalTable
 from .preferences import LogPreferences
 
 
@@ -28,6 +30,9 @@ class POMDP(GenerativeModel):
 
     Sites are called ``s0``, ``s1``, .. and ``o0``, ``o1``, .. unless names are given. Policies of
     one control have shape ``(policies, time)``; of several, ``(policies, time, controls)``.
+
+    Any array may be a :class:`~.categorical_table.CategoricalTable` instead, which is learned by
+    counting: ``A=[CategoricalTable.from_array(pA)]`` for counts pA that are laid out as A.
 
     Args:
         A: for each modality p(o | states), ``(outcomes, *states)``; columns sum to one.
@@ -93,7 +98,7 @@ class POMDP(GenerativeModel):
 
     def _keep(self, letter: str, arrays: Sequence[Any]) -> None:
         for i, array in enumerate(arrays):
-            if isinstance(array, nn.Parameter | PyroParam):
+            if isinstance(array, nn.Parameter | PyroParam | CategoricalTable):
                 setattr(self, f"{letter}{i}", array)
                 continue
             tensor = array if isinstance(array, Tensor) else torch.as_tensor(np.array(array))
@@ -105,6 +110,9 @@ class POMDP(GenerativeModel):
         setattr(self, f"_len_{letter}", len(arrays))
 
     def _kept(self, letter: str) -> list[Tensor]:
+        return [_array(part) for part in self._parts(letter)]
+
+    def _parts(self, letter: str) -> list[Tensor | CategoricalTable]:
         return [getattr(self, f"{letter}{i}") for i in range(getattr(self, f"_len_{letter}"))]
 
     @property
@@ -120,7 +128,8 @@ class POMDP(GenerativeModel):
     @property
     def C(self) -> list[Tensor]:
         """Log-preferences, ``(outcomes,)`` or ``(time, outcomes)`` each."""
-        return self._kept("C")
+        pairs = zip(self._parts("C"), self._kept("C"), strict=True)
+        return [c.log() if isinstance(part, CategoricalTable) else c for part, c in pairs]
 
     @property
     def D(self) -> list[Tensor]:
@@ -153,20 +162,25 @@ class POMDP(GenerativeModel):
 
     def initial(self) -> tuple[Tensor, ...]:
         """p(s_0): every factor from its D."""
-        pairs = zip(self.state_names, self.D, strict=True)
-        return tuple(pyro.sample(name, dist.Categorical(probs=d)) for name, d in pairs)
+        pairs = zip(self.state_names, self._parts("D"), strict=True)
+        return tuple(pyro.sample(name, _drawn(d, [])) for name, d in pairs)
 
     def transition(self, state: tuple[Tensor, ...], action: Tensor | None) -> tuple[Tensor, ...]:
         """p(s' | s, u): every factor from its B."""
         controls = self._split(action)
         parts = zip(
-            self.state_names, self.B, self.B_dependencies, self.B_action_dependencies, strict=True
+            self.state_names,
+            self._parts("B"),
+            self.B_dependencies,
+            self.B_action_dependencies,
+            strict=True,
         )
         moved = []
         for name, b, deps, acts in parts:
             index = [state[d] for d in deps] + [controls[c] for c in acts]
-            idle = b.squeeze(-1) if not acts and b.dim() == 2 + len(deps) else b
-            moved.append(pyro.sample(name, dist.Categorical(probs=looked_up(idle, index))))
+            if _axes(b) > len(index):  # an axis of size one: not controlled
+                index.append(torch.zeros((), dtype=torch.long, device=state[0].device))
+            moved.append(pyro.sample(name, _drawn(b, index)))
         return tuple(moved)
 
     def _split(self, action: Tensor | None) -> tuple[Tensor, ...]:
@@ -176,9 +190,9 @@ class POMDP(GenerativeModel):
 
     def observe(self, state: tuple[Tensor, ...]) -> None:
         """p(o | s): every modality from its A."""
-        for name, a, deps in zip(self.observation_names, self.A, self.A_dependencies, strict=True):
-            probs = looked_up(a, [state[d] for d in deps])
-            pyro.sample(name, dist.Categorical(probs=probs))
+        parts = zip(self.observation_names, self._parts("A"), self.A_dependencies, strict=True)
+        for name, a, deps in parts:
+            pyro.sample(name, _drawn(a, [state[d] for d in deps]))
 
     @property
     def prefer(self) -> Callable[..., None]:
@@ -187,29 +201,50 @@ class POMDP(GenerativeModel):
         return self._prefer_at if timed else self._prefer
 
     def _prefer(self) -> None:
-        for name, c in zip(self.observation_names, self.C, strict=True):
-            pyro.sample(name, LogPreferences(c))
+        for name, c in zip(self.observation_names, self._parts("C"), strict=True):
+            pyro.sample(name, _preferred(c))
 
     def _prefer_at(self, step: int) -> None:
-        for name, c in zip(self.observation_names, self.C, strict=True):
-            beyond = c.dim() == 2 and step >= c.shape[0]
-            row = torch.zeros_like(c[0]) if beyond else c[step] if c.dim() == 2 else c
-            pyro.sample(name, LogPreferences(row))
+        for name, c in zip(self.observation_names, self._parts("C"), strict=True):
+            timed = isinstance(c, Tensor) and c.dim() == 2
+            beyond = timed and step >= len(c)
+            row = torch.zeros_like(c[0]) if beyond else c[step] if timed else c
+            pyro.sample(name, _preferred(row))
 
     @property
     def habit(self) -> Callable[[], None] | None:
         """The program of E, or ``None`` where there is no E."""
-        kept = self._kept("E")
-        return (lambda: self._habit(kept[0])) if kept else None
+        parts = self._parts("E")
+        return (lambda: self._habit(parts[0])) if parts else None
 
-    def _habit(self, e: Tensor) -> None:
-        single = len(self.num_controls) == 1 and e.numel() == self.num_controls[0]
-        pyro.sample("action" if single else "policy", dist.Categorical(probs=e))
+    def _habit(self, e: Tensor | CategoricalTable) -> None:
+        single = len(self.num_controls) == 1 and len(_array(e)) == self.num_controls[0]
+        pyro.sample("action" if single else "policy", _drawn(e, []))
 
 
 def looked_up(table: Tensor, index: Sequence[Tensor]) -> Tensor:
     """Rows p(. | index) of an array whose first axis is the outcome: ``(*batch, outcomes)``."""
     return table.movedim(0, -1)[tuple(index)]
+
+
+def _array(part: Tensor | CategoricalTable) -> Tensor:
+    """An array of the literature, the outcome first."""
+    return part.array if isinstance(part, CategoricalTable) else part
+
+
+def _axes(part: Tensor | CategoricalTable) -> int:
+    counts = part.counts if isinstance(part, CategoricalTable) else part
+    return counts.dim() - 1
+
+
+def _drawn(part: Tensor | CategoricalTable, index: Sequence[Tensor]) -> Distribution:
+    if isinstance(part, CategoricalTable):
+        return part(*index)
+    return dist.Categorical(probs=looked_up(part, index))
+
+
+def _preferred(part: Tensor | CategoricalTable) -> Distribution:
+    return part() if isinstance(part, CategoricalTable) else LogPreferences(part)
 
 
 def _names(argument: str, names: Sequence[str] | None, count: int, letter: str) -> list[str]:

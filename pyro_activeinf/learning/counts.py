@@ -1,0 +1,240 @@
+"""How often each row of a table was used, as far as one can tell: exact expected counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+from ..compile import Counted, Role, Site, Table, Tables, Variable, compile_preferences
+from ..compile.program import depends_on_step, habit_tables
+from ..filters import ExactFilter, Smoothing
+from ..filters.joint import linked_sites, log_likelihood, outcome_sites
+from ..filters.likelihood import weigh
+from ..filters.motion import action_index
+
+Counts = dict[Counted, Tensor]  # of each table with counts: shaped as these
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was seen at some steps, with batch and time as rows."""
+
+    weights: Mapping[str, Tensor]  # site: likelihood of each of its values, (rows, values)
+    seen: Mapping[str, Tensor]  # site: whether it was observed, (rows,)
+
+    @classmethod
+    def of(
+        cls, sites: Iterable[Site], observations: Mapping[str, Any], shape: tuple[int, ...]
+    ) -> Evidence:
+        """Read observations: site to values ``(*batch, time, *event)``, of ``(*batch, time)``."""
+        weights, seen = {}, {}
+        for site in sites:
+            log_weights, there = _read(site, observations.get(site.name))
+            weights[site.name] = log_weights.exp().expand(*shape, -1).reshape(-1, site.size)
+            seen[site.name] = there.expand(shape).reshape(-1)
+        return cls(weights, seen)
+
+    @property
+    def any(self) -> Tensor:
+        """Whether anything was observed, ``(rows,)``."""
+        return torch.stack(list(self.seen.values())).any(0)
+
+
+def _read(site: Site, value: Any) -> tuple[Tensor, Tensor]:
+    """Log-weights of each value, the largest at 0, and whether they tell any apart."""
+    log_weights = log_weights_of(site, value).double()
+    top = log_weights.amax(-1, keepdim=True)
+    there = (log_weights != log_weights[..., :1]).any(-1)
+    return log_weights - torch.where(top.isfinite(), top, 0.0), there
+
+
+def log_weights_of(site: Site, value: Any) -> Tensor:
+    """What was observed as log-likelihoods of each value, ``(*batch, values)``; 0 where missing."""
+    return torch.zeros(site.size).to(site.support.device) if value is None else weigh(site, value)
+
+
+def expected_counts(
+    filter: ExactFilter, observations: Mapping[str, Any], actions: Any = None
+) -> tuple[Counts, Smoothing]:
+    r"""Expected number of times that each entry of each table was used in an episode.
+
+    .. math:: n_{ri} = \sum_t q\big(row_t = r, x_t = i \mid o_{0:T}\big)
+
+    Summed over the batch. What says nothing is not counted: steps after the last observation, and
+    outcomes that were not seen and that nothing seen depends on.
+
+    Args:
+        filter: of a model in which some sites are drawn from tables with counts.
+        observations: site to values ``(*batch, time, *event)``; missing ones as for ``update``.
+        actions: ``(*batch, time - 1)``, with a last dim for several controls.
+
+    Returns:
+        Table to counts, shaped as its own, and the smoothed beliefs.
+
+    Raises:
+        ValueError: as :meth:`~pyro_activeinf.filters.ExactFilter.smooth` does.
+    """
+    smoothing = filter.smooth(observations, actions)
+    return count(filter, smoothing, observations, actions), smoothing
+
+
+def count(
+    filter: ExactFilter,
+    smoothing: Smoothing,
+    observations: Mapping[str, Any],
+    actions: Any,
+    first: int = 0,
+) -> Counts:
+    """Expected counts of the steps from ``first`` on; those before are only where it starts."""
+    tables = filter.tables
+    shape = smoothing.log_probs.shape[:-1]
+    evidence = Evidence.of(tables.outcomes, observations, shape)
+    informed = evidence.any.reshape(shape).flip(-1).cummax(-1).values.flip(-1)
+    counted = torch.arange(shape[-1], device=informed.device) >= first
+    probs = smoothing.probs.double()
+    found: Counts = {}
+    if first == 0:
+        starts = (probs[..., 0, :] * informed[..., :1]).reshape(-1, tables.joint_size).sum(0)
+        _add(found, tables.initial, starts, _states(tables, Role.STATE))
+    _add_moves(found, filter, smoothing, actions, informed[..., 1:] & counted[1:])
+    rows = (counted & informed).reshape(-1)
+    _add_outcomes(found, tables, probs.reshape(len(rows), -1), evidence, rows)
+    _add_preferred(found, filter, evidence, shape, max(first, 1))
+    return found
+
+
+def _states(tables: Tables, role: Role) -> list[tuple[Variable, int]]:
+    return [(Variable(role, site.name), site.size) for site in tables.states]
+
+
+def _add(
+    found: Counts, tables: Iterable[Table], joint: Tensor, order: Sequence[tuple[Variable, int]]
+) -> None:
+    """Add expected frequencies of joint values, the variables in some order, to the counts."""
+    for table in tables:
+        if table.source is None:
+            continue
+        variables = [variable for variable, _ in order]
+        kept = [variables.index(variable) for variable in table.variables]
+        rest = [i for i in range(len(order)) if i not in kept]
+        each = joint.reshape([size for _, size in order]).permute(*rest, *kept)
+        each = each.reshape(-1, *table.log_probs.shape).sum(0)
+        owner, rows = table.source.owner, table.source.rows
+        total = each.new_zeros(math.prod(owner.counts.shape[:-1]), each.shape[-1])
+        total.index_add_(0, rows.reshape(-1), each.reshape(-1, each.shape[-1]))
+        total = total.reshape(owner.counts.shape).to(owner.counts)
+        found[owner] = found[owner] + total if owner in found else total
+
+
+def _add_moves(
+    found: Counts, filter: ExactFilter, smoothing: Smoothing, actions: Any, kept: Tensor
+) -> None:
+    """Count transitions, and the actions taken as draws from the habit."""
+    tables, steps = filter.tables, kept.shape[-1]
+    if not steps:
+        return
+    choices = math.prod(tables.controls)
+    index = torch.zeros((), dtype=torch.long, device=kept.device)
+    if tables.controls:
+        taken = torch.as_tensor(actions, device=kept.device)
+        time = -1 if len(tables.controls) == 1 else -2
+        index = action_index(tables.controls, taken.narrow(time, 0, steps), kept.device)
+    index = index.expand(kept.shape).reshape(-1)
+    weight = kept.reshape(-1).double()
+    pairs = smoothing.pairwise.double().reshape(len(index), -1) * weight.unsqueeze(-1)
+    joint = pairs.new_zeros(choices, pairs.shape[-1]).index_add_(0, index, pairs)
+    controls = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
+    order = [*controls, *_states(tables, Role.STATE), *_states(tables, Role.NEXT)]
+    _add(found, tables.transition, joint, order)
+    names = ["action"] if len(controls) == 1 else [v.name for v, _ in controls]
+    chosen = weight.new_zeros(choices).index_add_(0, index, weight)
+    habits = [t for t in habit_tables(filter.model, tables.controls) if t.variable.name != "policy"]
+    _add(
+        found,
+        habits,
+        chosen,
+        [
+            (Variable(Role.CONTROL, name), size)
+            for name, (_, size) in zip(names, controls, strict=True)
+        ],
+    )
+
+
+def _add_outcomes(
+    found: Counts, tables: Tables, probs: Tensor, evidence: Evidence, kept: Tensor
+) -> None:
+    """Count outcomes: those seen, and unseen ones on which some that were seen depend."""
+    for names in linked_sites(tables):
+        group = [table for table in tables.observe if table.variable.name in names]
+        if all(table.source is None for table in group):
+            continue
+        sites = outcome_sites(tables, names)
+        likelihood = log_likelihood(tables, names).double().exp().flatten(1)
+        weights = _product([evidence.weights[name] for name in names])
+        evidence_of = weights @ likelihood.T
+        share = torch.where(evidence_of > 0, probs / evidence_of, 0.0)
+        needed = _needed(group, evidence.seen)
+        order = _states(tables, Role.STATE)
+        order += [(Variable(Role.OUTCOME, site.name), site.size) for site in sites]
+        for table in group:
+            mask = (needed[table.variable.name] & kept).to(share)
+            joint = likelihood * (share.T @ (weights * mask.unsqueeze(-1)))
+            _add(found, [table], joint, order)
+
+
+def _product(factors: Sequence[Tensor]) -> Tensor:
+    """Weights of joint values, ``(rows, values)``, the last site varying fastest."""
+    joint = factors[0]
+    for factor in factors[1:]:
+        joint = (joint.unsqueeze(-1) * factor.unsqueeze(-2)).flatten(1)
+    return joint
+
+
+def _needed(group: Sequence[Table], seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Where a site was seen or something seen depends on it, ``(rows,)``."""
+    needed = {table.variable.name: seen[table.variable.name] for table in group}
+    for table in reversed(group):
+        for parent in table.parents:
+            if parent.role is Role.OUTCOME:
+                needed[parent.name] = needed[parent.name] | needed[table.variable.name]
+    return needed
+
+
+def _add_preferred(
+    found: Counts, filter: ExactFilter, evidence: Evidence, shape: tuple[int, ...], first: int
+) -> None:
+    """Count the outcomes that came about as draws from the preferences."""
+    model, outcomes = filter.model, filter.tables.outcomes
+    steps = torch.arange(shape[-1]).expand(shape).reshape(-1)
+    timed = depends_on_step(model)
+    for step in range(first, shape[-1]) if timed else [first]:
+        rows = steps == step if timed else steps >= first
+        for table in compile_preferences(model, outcomes, step):
+            if table.source is None:
+                continue
+            names = [v.name for v in table.variables]
+            whole = torch.stack([evidence.seen[name] for name in names]).all(0) & rows
+            joint = _product([evidence.weights[name] for name in names])[whole]
+            joint = joint / joint.sum(-1, keepdim=True)
+            sizes = {site.name: site.size for site in outcomes}
+            _add(found, [table], joint.sum(0), [(v, sizes[v.name]) for v in table.variables])
+
+
+def named(model: Any, counts: Counts) -> dict[str, Tensor]:
+    """Counts by the names that the tables have in a model.
+
+    Raises:
+        ValueError: where a table is no part of the model.
+    """
+    names = {module: name for name, module in model.named_modules()}
+    if any(owner not in names for owner in counts):
+        raise ValueError(
+            complain("tables", "attributes of the model", "one that is held elsewhere")
+        )
+    return {names[owner]: value for owner, value in counts.items()}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
 from itertools import chain
-from operator import is_
+from operator import attrgetter, is_
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +26,7 @@ _INTERNAL = frozenset(vars(nn.Module())) - {"_parameters", "_buffers", "_modules
 
 KEPT_STEPS = 512  # time steps whose preferences are kept
 
+_NUMBERED = attrgetter("_version", "requires_grad")
 _LOOKED_AT: ContextVar[set[int] | None] = ContextVar("looked_at", default=None)
 
 
@@ -179,21 +180,22 @@ class Snapshot:
         self._views: list[Iterable[Any]] = []  # of what is in them, which show later changes
         self._modules: list[_Attributes] = []
         self._tensors: list[Tensor] = []
-        self._arrays: list[tuple[Any, bytes]] = []
+        self._arrays: list[Any] = []
         self._alive: list[Any] = []
         self._visit(root if isinstance(root, nn.Module) else _attributes(root), set())
         self._lengths = list(map(len, self._stores))
         self._parts = list(chain.from_iterable(self._views))
         self._states = _states(self._tensors)
+        self._contents = [array.tobytes() for array in self._arrays]
 
     def holds(self) -> bool:
         """Whether nothing has changed since."""
         return (
             list(map(len, self._stores)) == self._lengths
             and all(map(is_, chain.from_iterable(self._views), self._parts))
-            and all(module.hold() for module in self._modules)
+            and all(map(_Attributes.hold, self._modules))
             and _states(self._tensors) == self._states
-            and all(array.tobytes() == held for array, held in self._arrays)
+            and [array.tobytes() for array in self._arrays] == self._contents
         )
 
     def _visit(self, value: Any, seen: set[int]) -> None:
@@ -204,7 +206,7 @@ class Snapshot:
             self._tensors.append(value)
             self._alive.append(value.detach())  # so that no other numbers take its address
         elif isinstance(value, np.ndarray):
-            self._arrays.append((value, value.tobytes()))
+            self._arrays.append(value)
         elif isinstance(value, tuple | frozenset):  # cannot change, but for its parts
             self._alive.append(value)
             self._visit_all(value, seen)
@@ -265,7 +267,7 @@ def _attributes(value: Any) -> Any:
 def _states(tensors: Iterable[Tensor]) -> list[Any]:
     """Differs when the numbers of a tensor may: versions, addresses, and what gradients need."""
     try:
-        return [(x._version, x.data_ptr(), x.requires_grad) for x in tensors]
+        return [*map(_NUMBERED, tensors), *map(Tensor.data_ptr, tensors)]
     except RuntimeError:  # a tensor of inference mode or of torch.func
         return list(map(_state, tensors))
 

@@ -85,20 +85,12 @@ class Site:
         within = number is not None and 0 <= number < self.size and self.counts
         return number if within else None
 
-    def positions(self, value: object) -> Tensor | None:
-        """Positions ``(*batch)`` of values that are all there; ``None`` where one is missing.
-
-        Raises:
-            ValueError: if a value lies outside the support.
-        """
-        if self.counts:
-            tensor = numbers(self.name, value).to(self.support.device)
-            if tensor.numel() and not tensor.is_floating_point():
-                least, largest = torch.aminmax(tensor)
-                if least.item() >= 0 and largest.item() < self.size:
-                    return tensor.long()
-        index = self.index(value)
-        return None if bool((index < 0).any()) else index
+    def counted(self, value: object) -> Tensor | None:
+        """Whole numbers that are their own positions, if they are in range; else ``None``."""
+        if not self.counts:
+            return None
+        tensor = numbers(self.name, value).to(self.support.device)
+        return None if tensor.is_floating_point() else tensor.long()
 
     def index(self, value: object) -> Tensor:
         """Positions of values in the support, ``(*batch)``; -1 where missing (-1 or NaN).

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from operator import mul
 from typing import Any
 
 import torch
@@ -26,6 +28,7 @@ class Plain:
     each: Mapping[str, Tensor]  # of each observed site, (*batch, states)
     product: Tensor  # (*batch, states)
     smallest: float  # no positive product has a smaller logarithm
+    possible: bool  # whether every state can show them
 
 
 @dataclass(frozen=True)
@@ -35,18 +38,29 @@ class Rows:
     site: Site
     probs: Tensor  # (values, states)
     smallest: float  # logarithm of the smallest positive one
+    positive: bool  # whether all of them are
 
     @classmethod
     def of(cls, tables: Tables, name: str) -> Rows:
         """The rows of a site that others do not depend on."""
         log_probs = log_likelihood(tables, [name]).T
         smallest = float(ops.smallest_log(log_probs.detach()))
-        return cls(outcome_sites(tables, [name])[0], log_probs.exp().contiguous(), smallest)
+        probs = log_probs.exp().contiguous()
+        return cls(outcome_sites(tables, [name])[0], probs, smallest, bool((probs > 0).all()))
 
     def pick(self, value: object) -> Tensor | None:
         """The rows of some values; ``None`` where one is missing or uncertain."""
         if self.site.log_likelihood(value) is not None:
             return None
+        index = self.site.counted(value)
+        if index is None or index.device.type != "cpu":
+            return self._checked(value)
+        try:
+            return torch.embedding(self.probs, index)  # which looks whether they are in range
+        except IndexError:
+            return self._checked(value)
+
+    def _checked(self, value: object) -> Tensor | None:
         index = self.site.index(value)
         return None if bool((index < 0).any()) else self.probs[index]
 
@@ -95,12 +109,13 @@ class SiteLikelihoods:
             if picked is None:
                 return None
             each[name] = picked
-        if len({row.shape for row in each.values()}) > 1:
+        if len(each) > 1 and len({row.shape for row in each.values()}) > 1:
             return None
         smallest = sum(self._rows[name].smallest for name in each)
         if smallest < ops.least_log(next(iter(each.values())).dtype):
             return None
-        return Plain(each, math.prod(each.values()), smallest)  # type: ignore[arg-type]
+        possible = all(self._rows[name].positive for name in each)
+        return Plain(each, reduce(mul, each.values()), smallest, possible)
 
     def __call__(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
         """Log-likelihoods ``(*batch, states)`` of the groups that were observed."""

@@ -8,13 +8,20 @@ from .factorized_belief import FactorizedBelief
 from .gaussian import GaussianFilter
 from .gaussian_belief import GaussianBelief
 from .gaussian_smoothing import GaussianSmoothing
+from .nested import nested_terms
 from .observed import ObservedFilter
 from .observed_belief import ObservedBelief
+from .particle import ParticleFilter
+from .particle_belief import ParticleBelief
+from .particle_smoothing import PathSmoothing
+from .prediction import Estimate, Likelihood, Prediction
+from .resampling import Resampling, Stratified, Systematic
 from .smoothing import Smoothing
 
 __all__ = [
     "Branches",
     "BranchingFilter",
+    "Estimate",
     "ExactFilter",
     "FactorizedBelief",
     "FactorizedFilter",
@@ -23,9 +30,18 @@ __all__ = [
     "GaussianFilter",
     "GaussianSmoothing",
     "JointBelief",
+    "Likelihood",
     "ObservedBelief",
     "ObservedFilter",
+    "ParticleBelief",
+    "ParticleFilter",
+    "PathSmoothing",
     "PolicyScoring",
+    "Prediction",
+    "Resampling",
     "Smoothing",
+    "Stratified",
     "SweepingFilter",
+    "Systematic",
+    "nested_terms",
 ]

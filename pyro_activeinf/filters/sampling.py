@@ -12,7 +12,8 @@ from torch import Tensor
 
 from .._checks import complain
 from ..compile.enumerate import HANDLERS, exact_log_probs
-from ..models.series import is_plate
+from ..models.series import Observed, is_plate
+from ..models.unroll import require_support
 
 
 class Sampler(Messenger):
@@ -20,14 +21,15 @@ class Sampler(Messenger):
 
     Args:
         shape: ``(particles, *batch)``, the shape of draws.
-        given: values of sites that are not to be drawn.
+        given: values of sites that are not to be drawn; of an :class:`Observed` one, what is
+            missing is drawn.
         parameters: values of random parameters; they are no sites of the program.
     """
 
     def __init__(
         self,
         shape: tuple[int, ...],
-        given: Mapping[str, Tensor] | None = None,
+        given: Mapping[str, Tensor | Observed] | None = None,
         parameters: Mapping[str, Tensor] | None = None,
     ) -> None:
         super().__init__()
@@ -53,9 +55,14 @@ class Sampler(Messenger):
             msg["value"] = self.parameters[name]
         else:
             self.sites[name] = fn
-            given = self.given.get(name)
-            msg["value"] = self.values[name] = drawn(fn, self.shape) if given is None else given
+            msg["value"] = self.values[name] = self._value(name, fn)
         msg["done"] = True
+
+    def _value(self, name: str, fn: Any) -> Tensor:
+        given = self.given.get(name)
+        if given is None:
+            return drawn(fn, self.shape)
+        return given if isinstance(given, Tensor) else completed(name, fn, given, self.shape)
 
     def run(self, program: Callable[..., Any], *args: Any) -> Any:
         """Run a program; what it sampled is found in ``sites`` and ``values``."""
@@ -67,6 +74,21 @@ def drawn(fn: Any, shape: tuple[int, ...]) -> Tensor:
     """A draw for each entry of a shape, differentiable where the distribution allows it."""
     wide = fn.expand(torch.broadcast_shapes(fn.batch_shape, shape))
     return wide.rsample() if wide.has_rsample else wide.sample()
+
+
+def completed(name: str, fn: Any, seen: Observed, shape: tuple[int, ...]) -> Tensor:
+    """Observed values, with draws where they are missing.
+
+    Raises:
+        ValueError: for a value outside of the support.
+    """
+    value = seen.values
+    if bool(seen.missing.any()):
+        missing = seen.missing[(..., *[None] * seen.event_dim)]
+        filler = drawn(fn, shape)
+        value = torch.where(missing, filler, value.to(filler.dtype))
+    require_support(name, fn, value)
+    return value
 
 
 def log_prob(fn: Any, value: Tensor) -> Tensor:

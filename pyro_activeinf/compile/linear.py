@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -55,6 +57,14 @@ def layout_of(sites: Mapping[str, GaussianSite]) -> Layout:
     return Layout({name: parts.event for name, parts in sites.items()})
 
 
+@cache
+def quietly_ready() -> None:
+    """Let torch load its rules for forward mode: at the first dual it warns of its own code."""
+    with warnings.catch_warnings(), forward_ad.dual_level():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
+
+
 @dataclass(frozen=True)
 class Directions:
     """The inputs of a program, each of which is varied on an own entry of the leftmost dim."""
@@ -91,6 +101,7 @@ def linearize(
         controls: length of an action along which slopes are taken as well (appended to those
             of the state); 0 for none.
     """
+    quietly_ready()
     first = torch.zeros(0) if state is None else state
     like = _like(programs) if state is None else first
     directions = Directions((first.shape[-1], controls, outputs.size))
@@ -144,7 +155,8 @@ def _unpacked(
     values: Mapping[str, Tensor], layout: Layout, total: int, point: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Values and slopes of all sites in a row, ``(directions, *batch, outputs)``."""
-    primals, tangents = [], []
+    primals: list[Tensor] = []
+    tangents: list[Tensor] = []
     shape = torch.broadcast_shapes(
         (total, *[1] * max(point.dim() - 1, 0)),
         (total, *point.shape[:-1]),

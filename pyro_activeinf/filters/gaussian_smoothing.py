@@ -49,7 +49,8 @@ def backward(
     Reference: Rauch, Tung and Striebel (1965), "Maximum likelihood estimates of linear dynamic
     systems"; Shumway and Stoffer (1982) for the covariance of neighbors.
     """
-    means, covs, crosses = [filtered[-1].mean], [filtered[-1].cov], []
+    means, covs = [filtered[-1].mean], [filtered[-1].cov]
+    crosses: list[Tensor] = []
     steps = zip(filtered[:-1], predicted, moves, strict=True)
     for belief, ahead, move in reversed(list(steps)):
         gain = smoothing_gain(belief.cov, move.slope, ahead.cov)

@@ -9,6 +9,7 @@ from .gaussian import GaussianFilter
 from .gaussian_belief import GaussianBelief
 from .gaussian_smoothing import GaussianSmoothing
 from .nested import nested_terms
+from .novelty_tables import InverseCounts, MutualInformation, TableNovelty
 from .observed import ObservedFilter
 from .observed_belief import ObservedBelief
 from .particle import ParticleFilter
@@ -29,8 +30,10 @@ __all__ = [
     "GaussianBelief",
     "GaussianFilter",
     "GaussianSmoothing",
+    "InverseCounts",
     "JointBelief",
     "Likelihood",
+    "MutualInformation",
     "ObservedBelief",
     "ObservedFilter",
     "ParticleBelief",
@@ -43,5 +46,6 @@ __all__ = [
     "Stratified",
     "SweepingFilter",
     "Systematic",
+    "TableNovelty",
     "nested_terms",
 ]

@@ -11,6 +11,7 @@ import gymnasium as gym
 import torch
 from torch import Tensor
 
+from .._checks import complain
 from ..records import Belief, ExpectedFreeEnergyTerms, PrefixTerms
 
 
@@ -110,8 +111,11 @@ class BranchingFilter(Filter):
         """Every joint outcome of more than ``threshold`` probability, for beliefs ``(n,)``."""
 
     @abstractmethod
-    def pack(self, belief: Belief) -> Tensor:
-        """Beliefs ``(*batch)`` as numbers ``(*batch, numbers)`` that are equal where they are."""
+    def pack(self, belief: Belief, predicted: bool = False) -> Tensor:
+        """Beliefs ``(*batch)`` as numbers ``(*batch, numbers)`` that are equal where they are.
+
+        With what the prediction itself is worth, where asked for: the novelty of a move.
+        """
 
     @abstractmethod
     def unpack(self, packed: Tensor, step: int) -> Belief:
@@ -126,3 +130,11 @@ class BranchingFilter(Filter):
     @abstractmethod
     def version(self) -> object:
         """An object that is another one whenever the model has changed."""
+
+
+def require_belief(belief: object, kind: type[Belief]) -> None:
+    """Raise ``TypeError`` unless a belief is of the kind that a filter carries."""
+    if not isinstance(belief, kind):
+        raise TypeError(
+            complain("belief", f"a {kind.__name__}", repr(belief), "Begin with filter.initial().")
+        )

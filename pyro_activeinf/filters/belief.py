@@ -53,6 +53,7 @@ class JointBelief(Belief):
     log_probs_: Tensor | None = None  # (*batch, states)
     evidence: Evidence | None = field(default=None, repr=False)
     floor: float | None = None  # no positive probability has a smaller logarithm; where known
+    gained: Tensor | None = None  # (*batch): novelty of the move that was predicted, in nats
 
     @property
     def probs(self) -> Tensor:
@@ -104,6 +105,7 @@ class JointBelief(Belief):
             probs_=None if self.probs_ is None else move(self.probs_, 1),
             log_probs_=None if self.log_probs_ is None else move(self.log_probs_, 1),
             evidence=self.evidence and self.evidence.map(move),
+            gained=None if self.gained is None else move(self.gained, 0),
         )
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -13,12 +14,13 @@ from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch
 from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
-from .base import Branches, BranchingFilter, SweepingFilter
+from .base import Branches, BranchingFilter, SweepingFilter, require_belief
 from .belief import Evidence, JointBelief
 from .joint import Dynamics
 from .joint_arrays import JointArrays
 from .likelihood import impossible
 from .motion import action_index, by_action, fan_out, single_action
+from .novelty_tables import MutualInformation, TableNovelty, with_novelty
 from .smoothing import Smoothing, backward
 from .sweep import Prefixes, sweep
 
@@ -35,6 +37,9 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         joint_outcomes: score the information in all observation sites together (the mutual
             information of states and joint outcomes). ``False`` adds it up over sites, as pymdp
             does: an upper bound, which counts redundant sites twice.
+        novelty: what draws from tables with counts tell about them; their exact mutual information
+            by default, or :class:`~.novelty_tables.InverseCounts` for the approximation of the
+            literature.
 
     Raises:
         ValueError: where a program does not compile, or the joint state space is too large.
@@ -53,7 +58,9 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         0.598
     """
 
-    def __init__(self, model: Programs, joint_outcomes: bool = True) -> None:
+    def __init__(
+        self, model: Programs, joint_outcomes: bool = True, novelty: TableNovelty | None = None
+    ) -> None:
         if isinstance(model, type) or not hasattr(model, "transition"):
             raise TypeError(
                 complain(
@@ -66,13 +73,14 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         self._compiled = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
-        self._arrays = JointArrays(self._compiled.tables)
+        self.novelty = MutualInformation() if novelty is None else novelty
+        self._arrays = JointArrays(self._compiled.tables, self.novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
         self._compiled.preferences(0)  # a program that does not fit is refused at once
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of; tables are compiled anew."""
-        return ExactFilter, (self._compiled.programs, self.joint_outcomes)
+        return ExactFilter, (self._compiled.programs, self.joint_outcomes, self.novelty)
 
     @property
     def model(self) -> Programs:
@@ -87,7 +95,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def _current(self) -> JointArrays:
         tables, arrays = self._compiled.tables, self._arrays
         if tables is not arrays.tables:
-            arrays = self._arrays = JointArrays(tables)
+            arrays = self._arrays = JointArrays(tables, self.novelty)
         return arrays
 
     @property
@@ -128,17 +136,23 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         Raises:
             ValueError: for an action outside of the space.
         """
+        require_belief(belief, JointBelief)
         arrays = self._current()
         choice = single_action(arrays.tables.controls, action)
         floor = belief.outlasts(arrays.dynamics.smallest)
         if choice is not None and floor is not None:
             matrix, probs = arrays.dynamics.each[choice], belief.probs
             probs = torch.mv(matrix.T, probs) if probs.dim() == 1 else probs @ matrix
-            return JointBelief(belief.step + 1, arrays.tables.states, probs, floor=floor)
+            moved = JointBelief(belief.step + 1, arrays.tables.states, probs, floor=floor)
+            gained = arrays.gained
+            return moved if gained is None else replace(moved, gained=belief.probs @ gained[choice])
         index = action_index(arrays.tables.controls, action, self.device)
         with one_batch(belief=belief.batch_shape, action=index.shape):
-            moved = self._moved(belief, index, arrays.dynamics)
-        return JointBelief(belief.step + 1, arrays.tables.states, **moved)
+            after = self._moved(belief, index, arrays.dynamics)
+        if arrays.gained is not None:
+            columns = arrays.gained.unsqueeze(-1)
+            after["gained"] = by_action(belief.probs, index, columns, torch.matmul).squeeze(-1)
+        return JointBelief(belief.step + 1, arrays.tables.states, **after)
 
     def _moved(self, belief: JointBelief, index: Tensor, dynamics: Dynamics) -> dict[str, Any]:
         """Probabilities of the next states, or their logarithms where those would underflow."""
@@ -165,6 +179,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             ValueError: for an unknown site, a value outside of its support, or an observation
                 that has probability zero under the belief.
         """
+        require_belief(belief, JointBelief)
         arrays = self._current()
         found = self._by_product(belief, observation, arrays)
         return self._in_logs(belief, observation, arrays) if found is None else found
@@ -211,9 +226,11 @@ class ExactFilter(BranchingFilter, SweepingFilter):
 
     def expected_free_energy(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+        require_belief(belief, JointBelief)
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step)
-        return arrays.scored(self.joint_outcomes, preferences)[0].terms(belief.probs)
+        terms = arrays.scored(self.joint_outcomes, preferences)[0].terms(belief.probs)
+        return terms if belief.gained is None else with_novelty(terms, belief.gained)
 
     def look_ahead(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
@@ -222,7 +239,9 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         scored, ahead = arrays.scored(self.joint_outcomes, preferences)
         probs = belief.probs
         if ahead is None:
-            return scored.terms(fan_out(probs, arrays.dynamics.transition, torch.matmul))
+            terms = scored.terms(fan_out(probs, arrays.dynamics.transition, torch.matmul))
+            gained = arrays.gained
+            return terms if gained is None else with_novelty(terms, probs @ gained.T)
         return ExpectedFreeEnergyTerms(ahead.from_beliefs(probs), self.observation_sites)
 
     def sweep(self, belief: JointBelief, prefixes: Prefixes) -> PrefixTerms | None:  # type: ignore[override]
@@ -259,13 +278,18 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         """The tables: another object whenever the model has changed."""
         return self.tables
 
-    def pack(self, belief: JointBelief) -> Tensor:  # type: ignore[override]
-        """Probabilities of the joint states, ``(*batch, states)``."""
-        return belief.probs
+    def pack(self, belief: JointBelief, predicted: bool = False) -> Tensor:  # type: ignore[override]
+        """Probabilities of the joint states, ``(*batch, states)``, and the novelty of a move."""
+        if not predicted or belief.gained is None:
+            return belief.probs
+        return torch.cat([belief.probs, belief.gained.unsqueeze(-1)], -1)
 
     def unpack(self, packed: Tensor, step: int) -> JointBelief:
-        """The beliefs of these probabilities, about a time step."""
-        return JointBelief(step, self._arrays.tables.states, probs_=packed)
+        """The beliefs that :meth:`pack` wrote, about a time step."""
+        tables = self._arrays.tables
+        probs, rest = packed[..., : tables.joint_size], packed[..., tables.joint_size :]
+        gained = rest[..., 0] if rest.shape[-1] else None
+        return JointBelief(step, tables.states, probs_=probs, gained=gained)
 
     def branch(self, belief: JointBelief, threshold: float) -> Branches:  # type: ignore[override]
         """Every joint outcome of more than ``threshold`` probability, for beliefs ``(n,)``."""

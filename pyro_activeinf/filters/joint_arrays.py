@@ -12,6 +12,7 @@ from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods
 from .linear import LinearMap, linear_map
 from .motion import action_index
+from .novelty_tables import TableNovelty, outcome_novelty, transition_novelty
 from .outcomes import (
     Look,
     OutcomeModel,
@@ -29,9 +30,11 @@ KEPT_TREES = 8
 class JointArrays:
     """Joint arrays of one compilation, each built when it is first needed."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, novelty: TableNovelty) -> None:
         self.tables = tables
+        self.novelty = novelty
         self.dynamics: Dynamics = dynamics(tables)
+        self.gained = transition_novelty(tables, self.dynamics.transition, novelty)
         self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
         self._outcomes: OutcomeModel | None = None
         self._scored: dict[int, tuple[Any, ScoredOutcomes, Look | None]] = {}
@@ -66,8 +69,9 @@ class JointArrays:
         key = id(preferences)  # kept alive with its value, so that no other takes its place
         kept = self._scored.get(key)
         if kept is None:
-            found = score_outcomes(self.tables, self.outcomes(joint), preferences)
-            kept = (preferences, found, found.ahead(self.dynamics.transition))
+            new = outcome_novelty(self.tables, self.novelty)
+            found = score_outcomes(self.tables, self.outcomes(joint), preferences, new)
+            kept = (preferences, found, found.ahead(self.dynamics.transition, self.gained))
             room = KEPT_NUMBERS // (found.numbers * self.dynamics.transition[..., 0].numel())
             while len(self._scored) > room:
                 self._scored.pop(next(iter(self._scored)), None)
@@ -90,4 +94,4 @@ class JointArrays:
             return None
         controls, transition = self.tables.controls, self.dynamics.transition
         index = [action_index(controls, u, transition.device) for u in prefixes.actions]
-        return Unrolled.of(scored, transition, prefixes, index)
+        return Unrolled.of(scored, transition, self.gained, prefixes, index)

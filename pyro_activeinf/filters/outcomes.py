@@ -76,7 +76,7 @@ class ScoredOutcomes:
     """An outcome model joined with the preferences of one time step."""
 
     model: OutcomeModel
-    worth: Tensor  # (states, 4 terms * groups): preference, 0, ambiguity, 0
+    worth: Tensor  # (states, 4 terms * groups): preference, 0, ambiguity, novelty
     forbidden: Tensor | None  # (states, groups): mass of outcomes with a preference of -inf
 
     @property
@@ -86,16 +86,16 @@ class ScoredOutcomes:
 
     @property
     def brief(self) -> Tensor:
-        """What G is made of, ``(states, outcomes + 1)``: p(o|s), and ambiguity - preference."""
+        """What G is made of, ``(states, outcomes + 1)``: p(o|s), and what is linear in the state."""
         groups = len(self.model.sites) + 1
         counted = self.model.groups[:, 0] > 0
-        linear = self.worth[:, 2 * groups] - self.worth[:, 0]
+        linear = self.worth[:, 2 * groups] - self.worth[:, 0] - self.worth[:, 3 * groups]
         return torch.cat([self.model.likelihood[:, counted], linear.unsqueeze(-1)], -1)
 
     @cached_property
     def now(self) -> Look:
         """How a belief about the present state is scored."""
-        return Look.of(self, None)
+        return Look.of(self, None, None)
 
     def terms(self, probs: Tensor) -> ExpectedFreeEnergyTerms:
         r"""Expected free energy of predicted states ``(*batch, states)``.
@@ -104,22 +104,33 @@ class ScoredOutcomes:
         """
         return ExpectedFreeEnergyTerms(self.now.from_beliefs(probs).squeeze(-3), self.model.sites)
 
-    def ahead(self, transition: Tensor) -> Look | None:
+    def ahead(self, transition: Tensor, gained: Tensor | None) -> Look | None:
         """How the next step is scored from the present state, under every action.
 
+        ``gained`` is the novelty of moving, ``(actions, states)``, where transitions are learned.
         ``None`` where multiplying the maps out would cost more than it saves.
         """
         actions, states, _ = transition.shape
         columns = self.model.likelihood.shape[-1] + self.worth.shape[-1]
         if float(actions) * states * states * columns > FUSED_PRODUCTS:
             return None
-        return Look.of(self, transition.transpose(0, 1))
+        return Look.of(self, transition.transpose(0, 1), None if gained is None else gained.T)
 
 
-def mapped(matrix: Tensor, moves: Tensor | None) -> LinearMap:
-    """The map ``(states, columns)`` of the states after each of ``moves``: to columns * futures."""
+def mapped(
+    matrix: Tensor, moves: Tensor | None, column: int = 0, extra: Tensor | None = None
+) -> LinearMap:
+    """The map ``(states, columns)`` of the states after each of ``moves``: to columns * futures.
+
+    ``extra``, ``(states, futures)``, is what moving itself adds to a column.
+    """
     if moves is not None:
-        matrix = torch.einsum("sft,tc->scf", moves, matrix).flatten(1)
+        matrix = torch.einsum("sft,tc->scf", moves, matrix)
+        if extra is not None:
+            at = torch.zeros(matrix.shape[1]).to(matrix)
+            at[column] = 1.0
+            matrix = matrix + extra.unsqueeze(1) * at.unsqueeze(-1)
+        matrix = matrix.flatten(1)
     return linear_map(matrix)
 
 
@@ -134,8 +145,11 @@ class Look:
     futures: int
 
     @classmethod
-    def of(cls, scored: ScoredOutcomes, moves: Tensor | None) -> Look:
-        """Score after ``moves``, p(s' | s) of each future ``(states, futures, next states)``."""
+    def of(cls, scored: ScoredOutcomes, moves: Tensor | None, gained: Tensor | None) -> Look:
+        """Score after ``moves``, p(s' | s) of each future ``(states, futures, next states)``.
+
+        ``gained`` is the novelty of the last move of each future, ``(states, futures)``.
+        """
         parts = [scored.model.likelihood, scored.worth]
         if scored.forbidden is not None:
             parts.append(scored.forbidden)
@@ -143,7 +157,9 @@ class Look:
         height = matrix.shape[-1]
         futures = 1 if moves is None else moves.shape[1]
         forbids = scored.forbidden is not None
-        return cls(scored.model, forbids, mapped(matrix, moves), height, futures)
+        count, groups = scored.model.groups.shape
+        rows = mapped(matrix, moves, count + 3 * groups, gained)
+        return cls(scored.model, forbids, rows, height, futures)
 
     def from_beliefs(self, probs: Tensor) -> Tensor:
         """Terms ``(*batch, futures, 4, 1 + sites)`` of beliefs ``(*batch, states)``."""
@@ -168,9 +184,15 @@ class Look:
 
 
 def score_outcomes(
-    tables: Tables, model: OutcomeModel, preferences: Sequence[Table]
+    tables: Tables,
+    model: OutcomeModel,
+    preferences: Sequence[Table],
+    novelty: Tensor | None = None,
 ) -> ScoredOutcomes:
-    r"""Fold preferences into the state space: :math:`c(s) = E_{p(o|s)}[\log \tilde p(o)]`."""
+    r"""Fold preferences into the state space: :math:`c(s) = E_{p(o|s)}[\log \tilde p(o)]`.
+
+    ``novelty`` is what outcomes tell about the likelihood, ``(states, 1 + sites)``.
+    """
     worth = torch.zeros_like(model.ambiguity)
     forbidden = torch.zeros_like(model.ambiguity)
     for table in preferences:
@@ -182,7 +204,7 @@ def score_outcomes(
     zero = torch.zeros_like(worth)
     return ScoredOutcomes(
         model,
-        torch.cat([worth, zero, model.ambiguity, zero], -1),
+        torch.cat([worth, zero, model.ambiguity, zero if novelty is None else novelty], -1),
         forbidden if bool((forbidden > 0).any()) else None,
     )
 

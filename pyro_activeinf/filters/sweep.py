@@ -52,15 +52,30 @@ class Unrolled:
 
     @classmethod
     def of(
-        cls, scored: ScoredOutcomes, transition: Tensor, prefixes: Prefixes, index: Sequence[Tensor]
+        cls,
+        scored: ScoredOutcomes,
+        transition: Tensor,
+        gained: Tensor | None,
+        prefixes: Prefixes,
+        index: Sequence[Tensor],
     ) -> Unrolled:
-        """Multiply out; ``index`` holds the actions of each depth as positions ``(nodes,)``."""
+        """Multiply out; ``index`` holds the actions of each depth as positions ``(nodes,)``.
+
+        ``gained`` is the novelty of moving, ``(actions, states)``, where transitions are learned.
+        """
         moves = [transition[index[0]]]
+        news = [] if gained is None else [gained[index[0]]]
         for parents, actions in zip(prefixes.parents[1:], index[1:], strict=True):
-            moves.append(moves[-1][parents] @ transition[actions])
+            before = moves[-1][parents]
+            moves.append(before @ transition[actions])
+            if gained is not None:
+                news.append((before @ gained[actions].unsqueeze(-1)).squeeze(-1))
         ahead = torch.cat(moves).transpose(0, 1)
-        brief = None if scored.forbidden is not None else mapped(scored.brief, ahead)
-        return cls(Look.of(scored, ahead), brief)
+        new = torch.cat(news).T if news else None
+        brief = None
+        if scored.forbidden is None:
+            brief = mapped(scored.brief, ahead, -1, None if new is None else -new)
+        return cls(Look.of(scored, ahead, new), brief)
 
     def __call__(self, probs: Tensor) -> PrefixTerms:
         """Terms of every prefix, ``(*batch, prefixes)``: G at once, the rest on demand."""

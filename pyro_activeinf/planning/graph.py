@@ -132,7 +132,7 @@ class BeliefGraph:
         """Look beyond some beliefs; returns their edges."""
         belief = self.filter.unpack(self.packed[nodes].unsqueeze(-2), step)
         predicted = self.filter.predict(belief, self.actions)
-        rows = self.filter.pack(predicted)
+        rows = self.filter.pack(predicted, predicted=True)
         branches = self.filter.branch(
             predicted.reshape(rows.shape[0] * rows.shape[1]), self.threshold
         )

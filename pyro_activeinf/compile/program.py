@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,7 +47,8 @@ def control_sizes(actions: gym.Space[Any] | None) -> tuple[int, ...]:
         return ()
     if isinstance(actions, gym.spaces.Discrete) and actions.start == 0:
         return (int(actions.n),)
-    if isinstance(actions, gym.spaces.MultiDiscrete) and actions.nvec.ndim == 1:
+    plain = isinstance(actions, gym.spaces.MultiDiscrete) and not np.any(actions.start)
+    if plain and actions.nvec.ndim == 1:
         return tuple(int(n) for n in actions.nvec)
     raise ValueError(
         complain("actions", "None, Discrete(n) or MultiDiscrete([n, ..]) counted from 0", actions)

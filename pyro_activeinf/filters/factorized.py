@@ -15,7 +15,7 @@ from .. import ops
 from .._checks import complain, known_names, nonnegative, positive_int
 from ..compile import Compiled, Programs, Tables
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
-from .base import Filter
+from .base import Filter, require_belief
 from .factorized_belief import FactorizedBelief, FactorizedUpdate
 from .factors import (
     FactorOutcomes,
@@ -158,6 +158,7 @@ class FactorizedFilter(Filter):
         Raises:
             ValueError: for an action outside of the space.
         """
+        require_belief(belief, FactorizedBelief)
         factors = self._current()
         controls = factors.tables.controls
         index = action_index(controls, action, self.device)
@@ -180,6 +181,7 @@ class FactorizedFilter(Filter):
             ValueError: for an unknown site, a value outside of its support, or an observation
                 that has probability zero under the belief.
         """
+        require_belief(belief, FactorizedBelief)
         factors = self._current()
         known_names("observation", observation, self.observation_sites)
         seen = {part.name: part(observation) for part in factors.evidence}

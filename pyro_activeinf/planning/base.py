@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from .._checks import known_names
+from .._checks import complain, known_names
 from ..filters import Filter
 from ..records import TERMS, Belief, PolicyPosterior
 
@@ -29,3 +29,16 @@ def counted_terms(terms: Iterable[str] | None) -> frozenset[str]:
     found = frozenset(TERMS if terms is None else terms)
     known_names("terms", sorted(found), TERMS)
     return found
+
+
+def require_question(filter: object, belief: object) -> None:
+    """Raise ``TypeError`` unless a planner is called with a filter and a belief."""
+    if not hasattr(filter, "predict") or not isinstance(belief, Belief):
+        raise TypeError(
+            complain(
+                "filter, belief",
+                "a filter and one of its beliefs",
+                f"{filter!r} and {belief!r}",
+                "For example planner(filter, filter.update(filter.initial(), observation)).",
+            )
+        )

@@ -13,7 +13,7 @@ from .._checks import complain, in_range, nonnegative, positive_int, readable_by
 from ..compile import Settled, control_sizes
 from ..filters import Filter, SweepingFilter
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior, PrefixTerms
-from .base import Planner, counted_terms
+from .base import Planner, counted_terms, require_question
 from .posterior import policy_posterior
 from .tree import Paths, PolicyTree, all_policies, node_places, policy_tree
 
@@ -69,6 +69,7 @@ class OpenLoop(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the policies from a belief on; batched over the belief's dims."""
+        require_question(filter, belief)
         controls = control_sizes(filter.actions)
         if not controls:
             raise ValueError(complain("model.actions", "a space of actions to plan over", None))

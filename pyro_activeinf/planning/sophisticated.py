@@ -13,7 +13,7 @@ from .._checks import complain, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import BranchingFilter, Filter
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
-from .base import Planner, counted_terms
+from .base import Planner, counted_terms, require_question
 from .graph import BeliefGraph, Unfolded
 from .posterior import boltzmann, log_habit, policy_posterior
 from .tree import all_policies
@@ -86,6 +86,7 @@ class Sophisticated(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score the next actions from a belief on; batched over the belief's dims."""
+        require_question(filter, belief)
         plan = self._plan(filter)
         values = plan.action_values(belief)
         return policy_posterior(

@@ -183,6 +183,7 @@ def test_control_sizes(space: gym.Space[Any] | None, sizes: tuple[int, ...]) -> 
     [
         gym.spaces.Discrete(3, start=1),
         gym.spaces.MultiDiscrete([[2, 3], [4, 5]]),
+        gym.spaces.MultiDiscrete([2, 3], start=[0, 1]),
         gym.spaces.Box(0.0, 1.0),
         gym.spaces.MultiBinary(2),
     ],

@@ -81,3 +81,9 @@ def test_beliefs_are_frozen_and_filters_keep_no_state(carrier: Filter) -> None:
     carrier.update(carrier.predict(first, 1), {"reward": 2})
     again = carrier.update(carrier.initial(), {"reward": 0})
     assert first.marginals["location"].probs.equal(again.marginals["location"].probs)
+
+
+def test_what_is_no_belief_is_refused(carrier: Filter) -> None:
+    for use in (lambda: carrier.predict(None, 1), lambda: carrier.update(None, {})):  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=r"`belief`: expected a \w+Belief, got None"):
+            use()

@@ -52,3 +52,8 @@ def test_lower_expected_free_energy_is_more_probable(planner: Planner) -> None:
         posterior = planner.planner(exact, exact.update(exact.initial(), {"position": 0}))
     order = posterior.expected_free_energy.argsort()
     assert (posterior.probs[order].diff() <= 1e-12).all()
+
+
+def test_a_question_without_a_belief_is_refused(planner: Planner) -> None:
+    with pytest.raises((TypeError, ValueError), match="`filter"):
+        planner(ExactFilter(TMaze()), None)  # type: ignore[arg-type]

@@ -20,7 +20,7 @@ from .joint import Dynamics
 from .joint_arrays import JointArrays
 from .likelihood import impossible
 from .motion import action_index, by_action, fan_out, single_action
-from .novelty_tables import MutualInformation, TableNovelty, with_novelty
+from .novelty_tables import TableNovelty, with_novelty
 from .smoothing import Smoothing, backward
 from .sweep import Prefixes, sweep
 
@@ -73,8 +73,8 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         self._compiled = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
-        self.novelty = MutualInformation() if novelty is None else novelty
-        self._arrays = JointArrays(self._compiled.tables, self.novelty)
+        self.novelty = novelty
+        self._arrays = JointArrays(self._compiled.tables, novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
         self._compiled.preferences(0)  # a program that does not fit is refused at once
 

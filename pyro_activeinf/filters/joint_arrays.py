@@ -12,7 +12,7 @@ from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods
 from .linear import LinearMap, linear_map
 from .motion import action_index
-from .novelty_tables import TableNovelty, outcome_novelty, transition_novelty
+from .novelty_tables import MutualInformation, TableNovelty, outcome_novelty, transition_novelty
 from .outcomes import (
     Look,
     OutcomeModel,
@@ -30,11 +30,11 @@ KEPT_TREES = 8
 class JointArrays:
     """Joint arrays of one compilation, each built when it is first needed."""
 
-    def __init__(self, tables: Tables, novelty: TableNovelty) -> None:
+    def __init__(self, tables: Tables, novelty: TableNovelty | None = None) -> None:
         self.tables = tables
-        self.novelty = novelty
+        self.novelty = MutualInformation() if novelty is None else novelty
         self.dynamics: Dynamics = dynamics(tables)
-        self.gained = transition_novelty(tables, self.dynamics.transition, novelty)
+        self.gained = transition_novelty(tables, self.dynamics.transition, self.novelty)
         self.likelihoods = SiteLikelihoods(tables, linked_sites(tables))
         self._outcomes: OutcomeModel | None = None
         self._scored: dict[int, tuple[Any, ScoredOutcomes, Look | None]] = {}

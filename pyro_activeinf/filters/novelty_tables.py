@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -22,6 +23,7 @@ class TableNovelty(ABC):
         """Nats ``(*rows)`` from Dirichlet counts ``(*rows, size)``."""
 
 
+@dataclass(frozen=True)
 class MutualInformation(TableNovelty):
     r"""The exact information gain, expected under what is predicted.
 
@@ -30,7 +32,7 @@ class MutualInformation(TableNovelty):
         = \sum_i \frac{a_i}{a_0} \Big[\psi(a_i + 1) - \psi(a_0 + 1) - \log \frac{a_i}{a_0} \Big]
 
     Reference: Friston et al. (2017), "Active inference, curiosity and insight", Neural Computation
-    29, eq. 2.8 (without its approximation).
+    29, on novelty; here without its approximation.
 
     Example:
         >>> round(MutualInformation()(torch.tensor([1.0, 1.0])).item(), 4)
@@ -47,14 +49,15 @@ class MutualInformation(TableNovelty):
         return torch.where(possible, mean * each, 0.0).sum(-1).to(counts)
 
 
+@dataclass(frozen=True)
 class InverseCounts(TableNovelty):
     r"""The approximation of the literature, good where counts are large.
 
     .. math:: W_i = \frac12 \Big( \frac{1}{a_i} - \frac{1}{a_0} \Big), \qquad
         I(\theta; x) \approx \sum_i \frac{a_i}{a_0} W_i
 
-    Reference: Friston et al. (2017), "Active inference, curiosity and insight", eq. 2.8; Da Costa
-    et al. (2020), "Active inference on discrete state-spaces", sec. 7.3.
+    Reference: Friston et al. (2017), "Active inference, curiosity and insight"; Da Costa et al.
+    (2020), "Active inference on discrete state-spaces: a synthesis".
 
     Example:
         >>> round(InverseCounts()(torch.tensor([1.0, 1.0])).item(), 4)

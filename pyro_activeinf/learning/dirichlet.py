@@ -37,7 +37,7 @@ class DirichletUpdate:
     Raises:
         ValueError: for a rate below 0, forgetting out of [0, 1] or a cap that is not above 0.
 
-    Reference: Da Costa et al. (2020), "Active inference on discrete state-spaces", eq. 21;
+    Reference: Da Costa et al. (2020), "Active inference on discrete state-spaces";
     Hoffman et al. (2013), "Stochastic variational inference", JMLR 14, eq. 26.
 
     Example:

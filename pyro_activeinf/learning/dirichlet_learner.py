@@ -101,9 +101,10 @@ class DirichletLearner(Learner):
     ) -> None:
         self._tables = tables_of(model)
         self.model: Any = model
-        self.occasion = EachEpisode() if occasion is None else occasion
-        self.rule = DirichletUpdate() if rule is None else rule
-        self.learned = None if tables is None else tuple(tables)
+        self.occasion, self.rule = occasion, rule
+        self.tables = None if tables is None else tuple(tables)
+        self._when = EachEpisode() if occasion is None else occasion
+        self._how = DirichletUpdate() if rule is None else rule
         self.updates = 0
         self._filter: ExactFilter | None = None
         self._before: JointBelief | None = None
@@ -130,7 +131,7 @@ class DirichletLearner(Learner):
                 for site in filter.tables.outcomes
             }
         )
-        if not self.occasion.hindsight:
+        if not self._when.hindsight:
             self._learn_step(filter, belief)
             self._before, self._seen, self._done = belief, self._seen[-1:], []
 
@@ -158,17 +159,17 @@ class DirichletLearner(Learner):
     def finish(self) -> None:
         """Learn from the episode where that is an occasion."""
         filter = self._filter
-        if filter is not None and self._seen and self.occasion.hindsight:
+        if filter is not None and self._seen and self._when.hindsight:
             found, _ = expected_counts(filter, *self._series(()))
             self._waiting = added(self._waiting, found)
             self._episodes += 1
-            if self.occasion.due(self._episodes):
+            if self._when.due(self._episodes):
                 self._learn(self._waiting)
                 self._waiting, self._episodes = {}, 0
         self._forget()
 
     def _learn(self, found: Counts) -> None:
-        apply(found, self.rule, self.learned, self.updates)
+        apply(found, self._how, self.tables, self.updates)
         self.updates += 1
 
     def _forget(self) -> None:

@@ -43,7 +43,7 @@ class CategoricalTable(PyroModule):
         ValueError: for counts below zero, rows without any, or infinite ones.
 
     Reference: Friston et al. (2016), "Active inference and learning", Neuroscience & Biobehavioral
-    Reviews 68; Da Costa et al. (2020), "Active inference on discrete state-spaces", sec. 7.
+    Reviews 68; Da Costa et al. (2020), "Active inference on discrete state-spaces: a synthesis".
 
     Example:
         >>> table = CategoricalTable(torch.tensor([[1.0, 1.0], [1.0, 3.0]]))

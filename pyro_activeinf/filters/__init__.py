@@ -1,5 +1,6 @@
 """Filters: the recursions that carry a belief, by prediction and update."""
 
+from .auto import auto
 from .base import Branches, BranchingFilter, Filter, PolicyScoring, SweepingFilter
 from .belief import JointBelief
 from .exact import ExactFilter
@@ -47,5 +48,6 @@ __all__ = [
     "SweepingFilter",
     "Systematic",
     "TableNovelty",
+    "auto",
     "nested_terms",
 ]

@@ -18,7 +18,14 @@ from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
 from .gaussian_smoothing import GaussianSmoothing, backward
 from .gaussian_sweep import sweep
-from .gaussian_update import Conditioned, Shown, conditioned, contracted, predicted_cov
+from .gaussian_update import (
+    Conditioned,
+    Shown,
+    compact,
+    conditioned,
+    contracted,
+    predicted_cov,
+)
 from .motion import action_index
 from .sweep import Prefixes
 
@@ -145,14 +152,17 @@ class GaussianFilter(SweepingFilter):
     ) -> tuple[GaussianBelief, Linearized]:
         belief, action = self._broadcast(self._anticipated(belief), action)
         move = self._programs.transition(belief.mean, action)
-        cov = predicted_cov(belief.cov, move)
-        mean = move.value
+        cov = predicted_cov(compact(belief.cov, 2), move)
+        mean = move.value.expand(*belief.batch_shape, -1)
+        cov = cov.expand(*belief.batch_shape, *cov.shape[-2:])
         return GaussianBelief(belief.step + 1, belief.layout, mean, cov), move
 
     def _anticipated(self, belief: GaussianBelief) -> GaussianBelief:
         if not self.anticipate or belief.evidence is not None:
             return belief
-        return replace(belief, cov=contracted(belief.cov, self._programs.observe(belief.mean)))
+        show = self._programs.observe(belief.mean)
+        cov = contracted(compact(belief.cov, 2), show)
+        return replace(belief, cov=cov.expand_as(belief.cov))
 
     def _action(self, action: Any) -> Tensor | None:
         """Real actions ``(*batch, *event)``, or positions ``(*batch)`` in a finite space."""
@@ -232,7 +242,8 @@ class GaussianFilter(SweepingFilter):
         programs = self._programs
         preferences = programs.preferences(belief.step)
         show = programs.observe(belief.mean)
-        outlook = Outlook.of(belief.mean, belief.cov, show, programs.outcomes, programs.states)
+        cov = compact(belief.cov, 2)
+        outlook = Outlook.of(belief.mean, cov, show, programs.outcomes, programs.states)
         return ExpectedFreeEnergyTerms(terms(outlook, preferences), self.observation_sites)
 
     def look_ahead(self, belief: GaussianBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]

@@ -15,6 +15,14 @@ def predicted_cov(cov: Tensor, move: Linearized) -> Tensor:
     return symmetric(move.slope @ cov @ move.slope.mT + move.noise @ move.noise.mT)
 
 
+def compact(tensor: Tensor, event: int) -> Tensor:
+    """Batch dims along which a tensor was expanded, cut down to one: all entries are the same."""
+    for dim in range(tensor.dim() - event):
+        if tensor.stride(dim) == 0 and tensor.shape[dim] > 1:
+            tensor = tensor.narrow(dim, 0, 1)
+    return tensor
+
+
 def symmetric(matrix: Tensor) -> Tensor:
     """Rid a covariance of what rounding made asymmetric."""
     return 0.5 * (matrix + matrix.mT)

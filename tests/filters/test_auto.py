@@ -1,0 +1,116 @@
+"""Which filter is picked, and that it says why."""
+
+import logging
+from typing import Any
+
+import gymnasium as gym
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from pyro.nn import PyroSample
+from torch import Tensor
+
+from pyro_activeinf import GenerativeModel
+from pyro_activeinf.filters import ExactFilter, Filter, auto
+from pyro_activeinf.models import Corridor, LinearGaussian, NeuralDynamics, TMaze
+
+
+class Waiting(GenerativeModel):
+    """A state that is positive."""
+
+    def initial(self) -> Tensor:
+        return pyro.sample("wait", dist.Gamma(torch.tensor(2.0), 1.0))
+
+    def transition(self, state: Tensor, action: None) -> Tensor:
+        return pyro.sample("wait", dist.Gamma(1.0 + state, 1.0))
+
+    def observe(self, state: Tensor) -> None:
+        pyro.sample("o", dist.Normal(state, 1.0))
+
+
+class Switching(Waiting):
+    """A discrete state, seen by a real number."""
+
+    def initial(self) -> Tensor:
+        return pyro.sample("mode", dist.Categorical(torch.ones(2) / 2))
+
+    def transition(self, state: Tensor, action: None) -> Tensor:
+        return pyro.sample("mode", dist.Categorical(torch.eye(2)[state]))
+
+    def observe(self, state: Tensor) -> None:
+        pyro.sample("o", dist.Normal(1.0 * state, 1.0))
+
+
+class Coins(GenerativeModel):
+    """So many coins that their joint states are out of reach."""
+
+    def initial(self) -> Any:
+        return [pyro.sample(f"coin{i}", dist.Bernoulli(torch.tensor(0.5))) for i in range(16)]
+
+    def transition(self, state: Any, action: None) -> Any:
+        return [
+            pyro.sample(f"coin{i}", dist.Bernoulli(0.1 + 0.8 * coin))
+            for i, coin in enumerate(state)
+        ]
+
+    def observe(self, state: Any) -> None:
+        for i, coin in enumerate(state):
+            pyro.sample(f"seen{i}", dist.Bernoulli(0.2 + 0.6 * coin))
+
+
+def learned() -> LinearGaussian:
+    model = LinearGaussian(torch.eye(1))
+    model.A = PyroSample(dist.Normal(torch.zeros(1, 1), 1.0).to_event(2))
+    return model
+
+
+BOX = gym.spaces.Box(-1.0, 1.0, (2,))
+
+PICKED = {
+    "tables": (TMaze, "ExactFilter", "8 joint states fit into memory"),
+    "many sites": (Coins, "FactorizedFilter", "6.55e+04 joint states do not fit"),
+    "linear": (lambda: LinearGaussian(torch.eye(2)), "GaussianFilter", "beliefs are exact"),
+    "noise": (Corridor, "GaussianFilter", "linearized at the mean of the belief"),
+    "another family": (Waiting, "ParticleFilter", "site 'wait' is a Gamma"),
+    "mixed": (Switching, "ParticleFilter", "'mode' is discrete and site 'o' is Gaussian"),
+    "random parameter": (learned, "ParticleFilter", "A is a random parameter"),
+    "learned world": (lambda: NeuralDynamics(BOX, BOX), "ObservedFilter", "an ensemble moves it"),
+}
+
+
+@pytest.mark.parametrize(("make", "name", "why"), PICKED.values(), ids=PICKED.keys())
+def test_the_filter_and_its_reason(
+    make: Any, name: str, why: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="pyro_activeinf")
+    found = auto(make())
+    assert type(found).__name__ == name
+    assert found.reason.startswith(f"{name}: ")
+    assert why in found.reason
+    assert caplog.messages == [found.reason]
+
+
+def test_random_numbers_stay_as_they_were() -> None:
+    state = torch.get_rng_state()
+    auto(TMaze())
+    auto(LinearGaussian(torch.eye(1)))
+    assert torch.get_rng_state().equal(state)
+
+
+def test_a_filter_that_was_made_by_hand_says_so() -> None:
+    assert ExactFilter(TMaze()).reason == Filter.reason == "It was chosen by hand."
+
+
+def test_a_faulty_program_is_told_by_the_filter_that_suits_its_sites() -> None:
+    class Odd(Waiting):
+        def initial(self) -> Tensor:
+            return pyro.sample("wait", dist.Normal(torch.tensor(0.0), 1.0))
+
+        def transition(self, state: Tensor, action: None) -> Tensor:
+            return pyro.sample("wait", dist.Normal(state @ torch.eye(3), 1.0))
+
+    with pytest.raises(ValueError, match="`transition` failed when run with batch dims"):
+        auto(Odd())
+    with pytest.raises(TypeError, match="Hand in an instance"):
+        auto(TMaze)  # type: ignore[arg-type]

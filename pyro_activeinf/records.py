@@ -247,7 +247,7 @@ class Reshaped:
 
     def __call__(self, x: Tensor, event: int) -> Tensor:
         """``(*old batch, *event)`` to ``(*batch, *event)``."""
-        return x.reshape(*self.batch, *x.shape[x.dim() - event :])
+        return x.reshape((*self.batch, *x.shape[x.dim() - event :]))
 
 
 @dataclass(frozen=True)

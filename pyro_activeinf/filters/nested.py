@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -12,9 +13,12 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, positive_int
-from .prediction import Estimate, Likelihood, Prediction
+from .distinct import Distinct
+from .pairs import Product, joined
+from .prediction import Estimate, Lazily, Prediction
 
 MEMORY_LIMIT = 2**28  # bytes of pairs at a time
+AT_ONCE = 2**18  # numbers that stay in the cache
 
 
 def nested_terms(
@@ -62,6 +66,7 @@ def nested_terms(
     Example:
         >>> import pyro, pyro.distributions as dist
         >>> _ = pyro.set_rng_seed(0)
+        >>> from pyro_activeinf.filters import Likelihood
         >>> states = {"s": torch.randn(1000)}
         >>> look = lambda s: pyro.sample("o", dist.Normal(s["s"], 1.0))
         >>> likelihood = Likelihood(look, states, (1000,))
@@ -71,7 +76,7 @@ def nested_terms(
         >>> bool(error.abs() < 3 * terms.standard_error["epistemic"])
         True
     """
-    likelihood, weights = prediction.likelihood, prediction.weights
+    likelihood, weights = prediction.likelihood, prediction.log_weights.exp()
     own, entropy = list(likelihood.own().values()), list(likelihood.entropy().values())
     groups = _groups(len(own), likelihood.linked)
     densities = [_total([own[i] for i in group]) for group in groups]
@@ -109,26 +114,33 @@ def estimate(
     """Weighted means over particles: first of all sites together, then of each of them.
 
     Args:
-        weights: ``(particles, *batch)``, as each entry of the lists.
+        weights: ``(particles, *batch)``, dims of size one standing for the whole batch.
+        pragmatic: each ``(particles, *batch)``, as the others.
     """
-    worth, known, unclear = (
-        expected(weights, torch.stack(list(each), -1))
-        for each in (pragmatic, information, ambiguity)
-    )
+    met: dict[int, Tensor] = {}  # of one site, the parts are those of the whole
+
+    def means(each: list[Tensor]) -> Tensor:
+        for x in each:
+            if id(x) not in met:
+                met[id(x)] = expected(weights, x)
+        return torch.stack([met[id(x)] for x in each], -1)
+
+    worth, known, unclear = map(means, (pragmatic, information, ambiguity))
     values = torch.stack([worth, known + unclear, unclear, torch.zeros_like(worth)], -2)
-    errors = {
-        "pragmatic": standard_error(weights, pragmatic[0]),
-        "epistemic": standard_error(weights, information[0]),
-        "novelty": torch.zeros_like(worth[..., 0]),
-        "total": standard_error(weights, pragmatic[0] + information[0]),
+    errors: dict[str, Callable[[], Tensor]] = {
+        "pragmatic": partial(standard_error, weights, pragmatic[0]),
+        "epistemic": partial(standard_error, weights, information[0]),
+        "novelty": partial(torch.zeros_like, worth[..., 0]),
+        "total": lambda: standard_error(weights, pragmatic[0] + information[0]),
     }
-    return Estimate(values, sites, errors)
+    return Estimate(values, sites, Lazily(errors))
 
 
 def expected(weights: Tensor, values: Tensor) -> Tensor:
-    """Mean over particles of ``(particles, *batch, ...)``, where a weight of 0 times inf is 0."""
-    spread = weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
-    return (spread * torch.where(spread > 0, values, 0.0)).sum(0)
+    """Mean over particles of ``(particles, *batch)``, where a weight of 0 times inf is 0."""
+    if not bool((weights > 0).all()):
+        values = torch.where(weights > 0, values, 0.0)
+    return (weights * values).sum(0)
 
 
 def standard_error(weights: Tensor, values: Tensor) -> Tensor:
@@ -183,28 +195,71 @@ class _Mixture:
 
     def __call__(self, own: list[Tensor]) -> list[Tensor]:
         """``(particles, *batch)`` for each group of sites, whose own densities are given."""
+        quick = self._of_values() or self._of_products(own) if self._whole else None
+        return self._of_blocks(own) if quick is None else quick
+
+    @property
+    def _whole(self) -> bool:
+        return self.inner is None and self.self_inclusion
+
+    def _of_values(self) -> list[Tensor] | None:
+        """Where outcomes have few values: each mixture once for each of them."""
+        distinct = Distinct.of(self.prediction.likelihood)
+        if distinct is None:
+            return None
+        cross = list(self.prediction.likelihood.cross(distinct.values).values())
+        log_weights = self.prediction.log_weights
+        sums = (_total([cross[i] for i in group]) for group in self.groups)
+        return [ops.logsumexp(x + log_weights, 1).gather(0, distinct.index) for x in sums]
+
+    def _of_products(self, own: list[Tensor]) -> list[Tensor] | None:
+        """Where all is Gaussian: ratios to each outcome's own density, which hardly overflow."""
+        likelihood = self.prediction.likelihood
+        if likelihood.linked:
+            return None
+        each = likelihood.site_pairs(likelihood.sample())
+        products = [pairs for pairs in each.values() if isinstance(pairs, Product)]
+        if len(products) < len(each):
+            return None
+        found = []
+        for group, density in zip(self.groups, own, strict=True):
+            pairs = joined([products[i] for i in group])
+            ratio = self._ratios(pairs.shifted(-density, self.prediction.log_weights))
+            if not bool(ratio.isfinite().all()):
+                return None
+            found.append(density + ratio)
+        return found
+
+    def _ratios(self, pairs: Product) -> Tensor:
+        """log of the sum over particles of ``exp(pairs)``, ``(particles, *batch)``."""
+        rows = self._chunks(len(pairs.outer), pairs.inner[..., 0].numel(), AT_ONCE)
+        sums = [pairs.block(some).exp_().sum(-1) for some in rows]
+        return torch.cat(sums, -1).movedim(-1, 0).log()
+
+    def _of_blocks(self, own: list[Tensor]) -> list[Tensor]:
+        """By chunks of outcomes."""
         likelihood = self.prediction.likelihood
         columns = likelihood if self.inner is None else likelihood.take(self.inner)
         log_weights = self.prediction.log_weights.expand(likelihood.shape)
         inner = log_weights if self.inner is None else log_weights[self.inner]
         beside = inner.movedim(0, -1).unsqueeze(-2)  # (*batch, 1, inner)
+        pairs = columns.pairs(likelihood.sample())
+        width = columns.shape.numel() * (2 + len(own))
+        limit = self.memory_limit // beside.itemsize
         parts: list[list[Tensor]] = []
-        for rows, blocks in self._blocks(columns):
+        for rows in self._chunks(likelihood.shape[0], width, limit):
+            blocks = list(pairs(rows).values())
             sums = [_total([blocks[i] for i in group]) for group in self.groups]
             mine = [(each + log_weights)[rows].movedim(0, -1) for each in own]
             mixed = zip(sums, mine, strict=True)
             parts.append([self._mixed(block + beside, x, beside, rows) for block, x in mixed])
         return [torch.cat(each, -1).movedim(-1, 0) for each in zip(*parts, strict=True)]
 
-    def _blocks(self, columns: Likelihood) -> Iterator[tuple[slice, list[Tensor]]]:
-        """Pairs of each site, ``(*batch, rows, inner)``, by chunks of outcomes."""
-        outcomes = self.prediction.likelihood.sample()
-        pairs, total = columns.pairs(outcomes), len(self.prediction.weights)
-        size = columns.shape.numel() * (2 + len(outcomes)) * self.prediction.log_weights.itemsize
-        chunk = max(1, self.memory_limit // max(1, size))
-        for start in range(0, total, chunk):
-            rows = slice(start, min(start + chunk, total))
-            yield rows, list(pairs(rows).values())
+    @staticmethod
+    def _chunks(total: int, width: int, numbers: int) -> Iterator[slice]:
+        """Rows of some width, so many that no more numbers than these are met at a time."""
+        chunk = max(1, numbers // max(1, width))
+        return (slice(start, min(start + chunk, total)) for start in range(0, total, chunk))
 
     def _mixed(self, pairs: Tensor, mine: Tensor, beside: Tensor, rows: slice) -> Tensor:
         """Log-mixtures ``(*batch, rows)``.
@@ -214,7 +269,7 @@ class _Mixture:
             mine: those of each outcome and its own particle, ``(*batch, rows)``.
             beside: log-weights of the inner particles, ``(*batch, 1, inner)``.
         """
-        if self.inner is None and self.self_inclusion:
+        if self._whole:
             return log_sum(pairs)
         number = torch.arange(rows.start, rows.stop, device=pairs.device)
         columns = self.inner

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -16,14 +18,45 @@ FARTHEST = 200.0  # standard deviations; beyond, squares lose too many digits
 
 @dataclass(frozen=True)
 class Product:
-    """Pairs of Gaussians: outer products of features that stand for outcomes and for particles."""
+    r"""Pairs of Gaussians: :math:`a_i \cdot b_j + r_i + c_j`."""
 
-    outer: Tensor  # (*batch, outer, features)
-    inner: Tensor  # (*batch, features, particles)
+    outer: Tensor  # a of each outcome, (outer, *batch, features)
+    inner: Tensor  # b of each particle, (particles, *batch, features)
+    rows: Tensor  # (outer, *batch)
+    columns: Tensor  # (particles, *batch)
 
     def block(self, rows: slice) -> Tensor:
         """log p(o_i | s_j) of some outcomes, ``(*batch, rows, particles)``; a new tensor."""
-        return self.outer[..., rows, :] @ self.inner
+        outer, inner = self._features
+        return outer[rows].movedim(0, -2) @ inner.movedim(0, -1)
+
+    @cached_property
+    def _features(self) -> tuple[Tensor, Tensor]:
+        """With the constants among them, so that the product is all."""
+        rows, columns = self.rows.unsqueeze(-1), self.columns.unsqueeze(-1)
+        outer = torch.cat([self.outer, rows, torch.ones_like(rows)], -1)
+        return outer, torch.cat([self.inner, torch.ones_like(columns), columns], -1)
+
+    def shifted(self, rows: Tensor, columns: Tensor) -> Product:
+        """With a number added to every pair of an outcome, and to every pair of a particle.
+
+        Args:
+            rows: ``(outer, *batch)``.
+            columns: ``(particles, *batch)``, or with dims of size one.
+        """
+        return replace(self, rows=self.rows + rows, columns=self.columns + columns)
+
+
+def joined(products: Sequence[Product]) -> Product:
+    """The sum of several log-densities."""
+    if len(products) == 1:
+        return products[0]
+    return Product(
+        torch.cat([each.outer for each in products], -1),
+        torch.cat([each.inner for each in products], -1),
+        sum((each.rows for each in products[1:]), products[0].rows),
+        sum((each.columns for each in products[1:]), products[0].columns),
+    )
 
 
 @dataclass(frozen=True)
@@ -60,23 +93,22 @@ def site_pairs(fn: Any, value: Tensor, shape: torch.Size) -> Product | Broadcast
 
 
 def _normal(fn: Any, event_dim: int, value: Tensor, shape: torch.Size) -> Product | None:
-    r"""Independent numbers: :math:`-\tfrac12 o^2/\sigma^2 + o m/\sigma^2 - ..`, about a center."""
+    """Independent numbers."""
     event = value.shape[value.dim() - event_dim :]
-    loc, scale = (_flat(x.expand(*shape, *event), event_dim) for x in (fn.loc, fn.scale))
+    loc = _flat(fn.loc.expand(*shape, *event), event_dim)
+    scale = _flat(_compact(fn.scale.expand(*shape, *event), event_dim), event_dim)
     center = loc.detach().mean(0)
     loc, value = loc - center, _flat(value, event_dim) - center
-    if _too_far(loc / scale):
+    if _too_far(loc, scale):
         return None
-    precision = scale**-2
-    constant = (0.5 * loc.square() * precision + scale.log()).sum(-1, keepdim=True)
-    constant = -constant - 0.5 * math.log(2 * math.pi) * loc.shape[-1]
-    outer = torch.cat([value.square(), value, torch.ones_like(value[..., :1])], -1)
-    inner = torch.cat([-0.5 * precision, loc * precision, constant], -1)
-    return _product(outer, inner)
+    log_det = scale.log().sum(-1)
+    if len(scale) == 1:
+        return _distances(value / scale, loc / scale, log_det)
+    return _scaled(value, loc, scale**-2, log_det)
 
 
 def _shared_covariance(fn: Any, value: Tensor, shape: torch.Size) -> Product | None:
-    """A covariance that all particles share: plain distances once it is whitened."""
+    """A covariance that all particles share."""
     root = fn._unbroadcasted_scale_tril
     if root.dim() - 2 >= len(shape):
         if root.shape[-2 - len(shape)] > 1:
@@ -85,30 +117,46 @@ def _shared_covariance(fn: Any, value: Tensor, shape: torch.Size) -> Product | N
     loc = fn.loc.expand(*shape, fn.loc.shape[-1])
     center = loc.detach().mean(0)
     loc, value = (_solved(root, x - center) for x in (loc, value))
-    if _too_far(loc):
+    if _too_far(loc, torch.ones_like(loc[:1])):
         return None
-    size = loc.shape[-1]
     log_det = root.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-    constant = (-0.5 * loc.square().sum(-1) - log_det).unsqueeze(-1)
-    constant = constant - 0.5 * math.log(2 * math.pi) * size
-    square = value.square().sum(-1, keepdim=True)
-    outer = torch.cat([value, square, torch.ones_like(square)], -1)
-    inner = torch.cat([loc, torch.full_like(constant, -0.5), constant], -1)
-    return _product(outer, inner)
+    return _distances(value, loc, log_det)
+
+
+def _distances(value: Tensor, loc: Tensor, log_det: Tensor) -> Product:
+    r"""Whitened outcomes and particles: :math:`o \cdot m - \tfrac12 o^2 - \tfrac12 m^2 - ..`."""
+    constant = -log_det - 0.5 * math.log(2 * math.pi) * loc.shape[-1]
+    rows, columns = (-0.5 * x.square().sum(-1) for x in (value, loc))
+    return Product(value, loc, rows, columns + constant)
+
+
+def _scaled(value: Tensor, loc: Tensor, precision: Tensor, log_det: Tensor) -> Product:
+    r"""A scale of its own for each particle: :math:`-\tfrac12 o^2/\sigma^2 + o m/\sigma^2 - ..`."""
+    constant = -log_det - 0.5 * math.log(2 * math.pi) * loc.shape[-1]
+    columns = constant - 0.5 * (loc.square() * precision).sum(-1)
+    outer = torch.cat([value.square(), value], -1)
+    inner = torch.cat([-0.5 * precision, loc * precision], -1)
+    return Product(outer, inner, torch.zeros_like(value[..., 0]), columns)
 
 
 def _solved(root: Tensor, x: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(root, x.unsqueeze(-1), upper=False).squeeze(-1)
 
 
-def _product(outer: Tensor, inner: Tensor) -> Product:
-    return Product(outer.movedim(0, -2), inner.movedim(0, -1))
+def _compact(x: Tensor, event_dim: int) -> Tensor:
+    """One entry for each batch dim along which a tensor was only expanded."""
+    for dim in range(x.dim() - event_dim):
+        if x.stride(dim) == 0 and x.shape[dim] > 1:
+            x = x.narrow(dim, 0, 1)
+    return x
 
 
 def _flat(x: Tensor, event_dim: int) -> Tensor:
     return x.flatten(x.dim() - event_dim) if event_dim else x.unsqueeze(-1)
 
 
-def _too_far(whitened: Tensor) -> bool:
+def _too_far(loc: Tensor, scale: Tensor) -> bool:
     """Whether squares of distances would swamp the density of what is near."""
-    return bool(whitened.numel()) and bool(whitened.detach().abs().amax() > FARTHEST)
+    if not loc.numel():
+        return False
+    return bool(loc.detach().abs().amax() > FARTHEST * scale.detach().amin())

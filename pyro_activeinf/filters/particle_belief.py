@@ -186,7 +186,7 @@ class ParticleBelief(Belief):
             return replace(self, batch=batch)
 
         def each(x: Tensor, lead: int, event: int) -> Tensor:
-            return x.reshape(*x.shape[:lead], *[1] * missing, *x.shape[lead:])
+            return x.reshape((*x.shape[:lead], *[1] * missing, *x.shape[lead:]))
 
         return replace(self._mapped(each), batch=batch)
 
@@ -241,15 +241,15 @@ def moved(x: Tensor, lead: int, event: int, move: Move, old: torch.Size, new: to
     What stands for a whole batch goes on to do so where it can, so that nothing is copied.
     """
     first, last = x.shape[:lead], x.shape[x.dim() - event :]
-    x = x.reshape(*first, *[1] * (len(old) - (x.dim() - lead - event)), *x.shape[lead:])
+    x = x.reshape((*first, *[1] * (len(old) - (x.dim() - lead - event)), *x.shape[lead:]))
     batch = x.shape[lead : x.dim() - event]
     if isinstance(move, Taken) and batch[-1:] == (1,):
         return x
     if isinstance(move, Reshaped):
         if all(size == 1 for size in batch):
-            return x.reshape(*first, *[1] * len(new), *last)
+            return x.reshape((*first, *[1] * len(new), *last))
         if new[: len(old)] == old and all(size == 1 for size in new[len(old) :]):
-            return x.reshape(*first, *batch, *[1] * (len(new) - len(old)), *last)
+            return x.reshape((*first, *batch, *[1] * (len(new) - len(old)), *last))
     wide = x.expand(*first, *old, *last)
     if not lead:
         return move(wide, event)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..records import ExpectedFreeEnergyTerms
-from .pairs import Broadcast, site_pairs
+from .pairs import Broadcast, Product, site_pairs
 from .sampling import Sampler, entropy, log_prob
 
 
@@ -27,6 +27,24 @@ class Estimate(ExpectedFreeEnergyTerms):
 
     # "pragmatic", "epistemic", "novelty", "total": (*batch), in nats; empty where all is exact
     standard_error: Mapping[str, Tensor] = field(default_factory=dict)
+
+
+class Lazily(Mapping[str, Tensor]):
+    """Tensors by name, each computed when it is first asked for."""
+
+    def __init__(self, make: Mapping[str, Callable[[], Tensor]]) -> None:
+        self._make, self._found = dict(make), dict[str, Tensor]()
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._found:
+            self._found[name] = self._make[name]()
+        return self._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._make)
+
+    def __len__(self) -> int:
+        return len(self._make)
 
 
 class Likelihood:
@@ -127,8 +145,12 @@ class Likelihood:
         """
         if self.linked:
             return partial(self._linked_pairs, values)
-        each = {name: site_pairs(self.sites[name], x, self.shape) for name, x in values.items()}
+        each = self.site_pairs(values)
         return lambda rows: {name: pairs.block(rows) for name, pairs in each.items()}
+
+    def site_pairs(self, values: Mapping[str, Tensor]) -> dict[str, Product | Broadcast]:
+        """The pairs of each site, where none depends on another one."""
+        return {name: site_pairs(self.sites[name], x, self.shape) for name, x in values.items()}
 
     def _linked_pairs(self, values: Mapping[str, Tensor], rows: slice) -> dict[str, Tensor]:
         sites = self._given({name: value[rows].unsqueeze(1) for name, value in values.items()})

@@ -72,7 +72,9 @@ class Sampler(Messenger):
 
 def drawn(fn: Any, shape: tuple[int, ...]) -> Tensor:
     """A draw for each entry of a shape, differentiable where the distribution allows it."""
-    wide = fn.expand(torch.broadcast_shapes(fn.batch_shape, shape))
+    wide = fn
+    if fn.batch_shape != shape:
+        wide = fn.expand(torch.broadcast_shapes(fn.batch_shape, shape))
     return wide.rsample() if wide.has_rsample else wide.sample()
 
 

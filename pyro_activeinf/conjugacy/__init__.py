@@ -1,0 +1,50 @@
+"""Conjugacy: exponential families, expected log densities, and the one rule of learning."""
+
+from .approximation import (
+    ApproximateMessageWarning,
+    Approximation,
+    Laplace,
+    Nonlinear,
+    Sampled,
+)
+from .chains import DiscreteChain, GaussianChain
+from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
+from .factor import ExpectedLogDensity, Factor, Variable, message
+from .family import Family
+from .gaussian import Gaussian, MultivariateGaussian
+from .precision import Gamma, Wishart
+from .program import Program
+from .rule import Beliefs, free_energy, gathered, step, toward_valid, update
+from .transformed import Transformed
+
+__all__ = [
+    "ApproximateMessageWarning",
+    "Approximation",
+    "Beliefs",
+    "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Dirichlet",
+    "DiscreteChain",
+    "ExpectedLogDensity",
+    "Factor",
+    "Family",
+    "Gamma",
+    "Gaussian",
+    "GaussianChain",
+    "Laplace",
+    "MultivariateGaussian",
+    "Nonlinear",
+    "Poisson",
+    "Program",
+    "Sampled",
+    "Transformed",
+    "Variable",
+    "Wishart",
+    "free_energy",
+    "gathered",
+    "message",
+    "step",
+    "toward_valid",
+    "update",
+]

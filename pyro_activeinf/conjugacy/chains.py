@@ -1,0 +1,287 @@
+r"""Markov chains as exponential families: a whole chain is one variable.
+
+.. math:: q(x_{0:T}) = \exp\Bigl(\sum_t \lambda_t \cdot T(x_t)
+          + \sum_t \Lambda_t \cdot x_t \otimes x_{t+1} - A(\lambda, \Lambda)\Bigr)
+
+A is a product over time, taken in pairs of neighbors, all pairs at once. As for every family, its
+gradient holds the expected statistics: here the smoothed moments, which backward differentiation
+hence finds as parallel in time as A itself.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from .. import ops
+from .family import Family
+from .gaussian import FLAT, LOG_2PI, MultivariateGaussian
+from .halving import Parts, product, products
+
+
+class DiscreteChainMoments(NamedTuple):
+    """Of a chain of choices."""
+
+    probs: Tensor  # (*batch, time, k)
+    pairs: Tensor  # (*batch, time - 1, k, next k)
+
+
+class GaussianChainMoments(NamedTuple):
+    """Of a chain of vectors."""
+
+    mean: Tensor  # (*batch, time, d): E[x_t]
+    outer: Tensor  # (*batch, time, d, d): E[x_t x_t']
+    cross: Tensor  # (*batch, time - 1, d, d): E[x_t x_{t+1}']
+
+
+def gradient(family: Family, natural: Tensor) -> Tensor:
+    """The gradient of the log partition function, differentiable where ``natural`` is."""
+    with torch.enable_grad():
+        again = natural if natural.requires_grad else natural.detach().requires_grad_()
+        total = family.log_partition(again).sum()
+        keep = natural.requires_grad and torch.is_grad_enabled()
+        return torch.autograd.grad(total, again, create_graph=keep)[0]
+
+
+@dataclass(frozen=True)
+class DiscreteChain(Family):
+    """Choices over time, of ``dim`` values each: potentials of steps, and of pairs of steps."""
+
+    steps: int
+    dim: int
+    moments_type = DiscreteChainMoments
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """Steps, and pairs of steps."""
+        return (self.steps, self.dim), (self.steps - 1, self.dim, self.dim)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """A number at each step."""
+        return (self.steps,)
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """One at each value, and at each pair of values."""
+        places = torch.arange(self.dim, device=value.device)
+        one = (value.unsqueeze(-1) == places).to(torch.get_default_dtype())
+        return self.join(one, one[..., :-1, :, None] * one[..., 1:, None, :])
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros(value.shape[:-1], device=value.device)
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the sum over all sequences."""
+        first, matrices = self._matrices(natural)
+        if self.steps == 1:
+            return ops.logsumexp(first, -1)
+        (total,) = product(_log_matmul, (matrices,))
+        return ops.logsumexp((first.unsqueeze(-1) + total[0]).flatten(-2), -1)
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """Smoothed marginals of steps and pairs."""
+        return gradient(self, natural)
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """Log q(x_t), and log of q(x_t, x_{t+1}) / q(x_t) q(x_{t+1})."""
+        log_one, log_pair = (ops.log(part) for part in self.split(mean))
+        apart = log_one[..., :-1, :, None] + log_one[..., 1:, None, :]
+        return self.join(log_one, torch.where(log_pair > -math.inf, log_pair - apart, log_pair))
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether some sequence is possible."""
+        return self.log_partition(natural).isfinite()
+
+    def neutral(self) -> Tensor:
+        """All sequences alike."""
+        return torch.zeros(self.size)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """The marginals, Categorical of batch shape ``(*batch, time)``."""
+        return dist.Categorical(self.split(self.mean(natural))[0])
+
+    def filtered(self, natural: Tensor) -> tuple[Tensor, Tensor]:
+        """What each step and all before it say: log-marginals ``(*batch, time, k)``, log sums.
+
+        The sums ``(*batch, time)`` are those over all sequences up to a step.
+        """
+        first, matrices = self._matrices(natural)
+        onward = products(_log_matmul, (matrices,))[0] if self.steps > 1 else matrices
+        later = ops.logsumexp(first.unsqueeze(-1) + onward, -2)
+        together = torch.cat([first.unsqueeze(0), later]).movedim(0, -2)
+        sums = ops.logsumexp(together, -1)
+        return together - sums.unsqueeze(-1), sums
+
+    def _matrices(self, natural: Tensor) -> tuple[Tensor, Tensor]:
+        """Potentials of the first step, and of each pair with its second step: time first."""
+        one, pair = self.split(natural)
+        return one[..., 0, :], (pair + one[..., 1:, None, :]).movedim(-3, 0)
+
+
+def _log_matmul(left: Parts, right: Parts) -> Parts:
+    return (ops.logsumexp(left[0].unsqueeze(-1) + right[0].unsqueeze(-3), -2),)
+
+
+@dataclass(frozen=True)
+class GaussianChain(Family):
+    """Vectors over time, of ``dim`` numbers each, jointly Gaussian."""
+
+    steps: int
+    dim: int
+    moments_type = GaussianChainMoments
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """Vectors, their squares, and products of neighbors."""
+        t, d = self.steps, self.dim
+        return (t, d), (t, d, d), (t - 1, d, d)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """A vector at each step."""
+        return self.steps, self.dim
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """x_t, x_t x_t', x_t x_{t+1}'."""
+        outer = value.unsqueeze(-1) * value.unsqueeze(-2)
+        cross = value[..., :-1, :, None] * value[..., 1:, None, :]
+        return self.join(value, outer, cross)
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Zero."""
+        return value.new_zeros(value.shape[:-2])
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the integral over all sequences."""
+        items, first_precision, first_shift = self._segments(natural)
+        if self.steps == 1:
+            return _log_integral(first_precision, first_shift)
+        whole = product(_meet, items)
+        left, across, right, p, r, c = (part[0] for part in whole)
+        joint = torch.cat(
+            [torch.cat([left + first_precision, -across], -1), torch.cat([-across.mT, right], -1)],
+            -2,
+        )
+        return c + _log_integral(joint, torch.cat([p + first_shift, r], -1))
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """Smoothed moments."""
+        return gradient(self, natural)
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """From moments of pairs of neighbors, less those of the steps that two pairs share."""
+        loc, outer, cross = self.split(mean)
+        one, two = MultivariateGaussian(self.dim), MultivariateGaussian(2 * self.dim)
+        alone = one.split(one.natural(one.join(loc, outer)))
+        first = torch.cat([outer[..., :-1, :, :], cross], -1)
+        second = torch.cat([cross.mT, outer[..., 1:, :, :]], -1)
+        both = torch.cat([loc[..., :-1, :], loc[..., 1:, :]], -1)
+        shift, square = two.split(two.natural(two.join(both, torch.cat([first, second], -2))))
+        d = self.dim
+        vector = _overlap(shift[..., :d], shift[..., d:], alone[0], -2)
+        matrix = _overlap(square[..., :d, :d], square[..., d:, d:], alone[1], -3)
+        return self.join(vector, matrix, 2 * square[..., :d, d:])
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether the precision of the whole is positive definite."""
+        try:
+            return self.log_partition(natural).isfinite()
+        except RuntimeError:  # of Cholesky's method
+            return torch.zeros(natural.shape[:-1], dtype=torch.bool, device=natural.device)
+
+    def neutral(self) -> Tensor:
+        """Independent, about zero, and wide."""
+        t, d = self.steps, self.dim
+        wide = -FLAT / 2 * torch.eye(d).expand(t, d, d)
+        return self.join(torch.zeros(t, d), wide, torch.zeros(t - 1, d, d))
+
+    def distribution(self, natural: Tensor) -> Any:
+        """The marginals, MultivariateNormal of batch shape ``(*batch, time)``."""
+        loc, outer, _ = self.split(self.mean(natural))
+        covariance = outer - loc.unsqueeze(-1) * loc.unsqueeze(-2)
+        return dist.MultivariateNormal(loc, (covariance + covariance.mT) / 2)
+
+    def filtered(self, natural: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What each step and all before it say, by the products of all first segments.
+
+        Returns:
+            Locations ``(*batch, time, d)``, covariances ``(*batch, time, d, d)``, and logarithms
+            of the integrals over all steps up to each ``(*batch, time)``.
+        """
+        items, first_precision, first_shift = self._segments(natural)
+        left, across, right, p, r, c = products(_meet, items)
+        pivot = torch.linalg.cholesky(left + first_precision)
+        gone = torch.cholesky_solve(torch.cat([across, (p + first_shift).unsqueeze(-1)], -1), pivot)
+        precision = right - across.mT @ gone[..., :-1]
+        shift = r + (across.mT @ gone[..., -1:]).squeeze(-1)
+        start = (p + first_shift) * gone[..., -1]
+        before = c + start.sum(-1) / 2 - _half_log_det(pivot) + self.dim / 2 * LOG_2PI
+        precision = torch.cat([first_precision.unsqueeze(0), precision])
+        shift = torch.cat([first_shift.unsqueeze(0), shift])
+        before = torch.cat([torch.zeros_like(first_shift[..., 0]).unsqueeze(0), before])
+        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
+        loc = (covariance @ shift.unsqueeze(-1)).squeeze(-1)
+        sums = before + _log_integral(precision, shift)
+        return loc.movedim(0, -2), covariance.movedim(0, -3), sums.movedim(0, -1)
+
+    def _segments(self, natural: Tensor) -> tuple[Parts, Tensor, Tensor]:
+        """A segment for each pair, which holds the potential of its second step: time first.
+
+        Precision of the left end, across, of the right end; shifts of both ends; a constant.
+        """
+        shift, square, cross = self.split(natural)
+        precision = -(square + square.mT)
+        right, r = precision[..., 1:, :, :].movedim(-3, 0), shift[..., 1:, :].movedim(-2, 0)
+        across = cross.movedim(-3, 0)
+        nothing = torch.zeros_like(right), torch.zeros_like(r)
+        items = (nothing[0], across, right, nothing[1], r, torch.zeros_like(r[..., 0]))
+        return items, precision[..., 0, :, :], shift[..., 0, :]
+
+
+def _meet(one: Parts, two: Parts) -> Parts:
+    """Two segments become one: the step that they share is integrated out."""
+    left, across, right, p, r, c = one
+    left2, across2, right2, p2, r2, c2 = two
+    pivot = torch.linalg.cholesky(right + left2)
+    shift = r + p2
+    d = shift.shape[-1]
+    ends = torch.cat([across.mT, across2, shift.unsqueeze(-1)], -1)
+    white = torch.linalg.solve_triangular(pivot, ends, upper=False)
+    to_left, to_right, inner = white[..., :d], white[..., d : 2 * d], white[..., 2 * d :]
+    constant = inner.square().sum((-2, -1)) / 2 - _half_log_det(pivot) + d / 2 * LOG_2PI
+    return (
+        left - to_left.mT @ to_left,
+        to_left.mT @ to_right,
+        right2 - to_right.mT @ to_right,
+        p + (to_left.mT @ inner).squeeze(-1),
+        r2 + (to_right.mT @ inner).squeeze(-1),
+        c + c2 + constant,
+    )
+
+
+def _half_log_det(pivot: Tensor) -> Tensor:
+    return pivot.diagonal(dim1=-2, dim2=-1).log().sum(-1)
+
+
+def _log_integral(precision: Tensor, shift: Tensor) -> Tensor:
+    pivot = torch.linalg.cholesky(precision)
+    white = torch.linalg.solve_triangular(pivot, shift.unsqueeze(-1), upper=False)
+    half = shift.shape[-1] / 2 * LOG_2PI
+    return white.square().sum((-2, -1)) / 2 - _half_log_det(pivot) + half
+
+
+def _overlap(first: Tensor, second: Tensor, alone: Tensor, dim: int) -> Tensor:
+    """First halves of pairs and second ones, less what inner steps have twice."""
+    steps = alone.shape[dim]
+    if steps == 1:
+        return alone
+    inner = alone.narrow(dim, 1, steps - 2)
+    middle = first.narrow(dim, 1, steps - 2) + second.narrow(dim, 0, steps - 2) - inner
+    ends = first.narrow(dim, 0, 1), second.narrow(dim, steps - 2, 1)
+    return torch.cat([ends[0], middle, ends[1]], dim)

@@ -1,0 +1,279 @@
+"""Families of chances and counts: Dirichlet, beta, categorical, Bernoulli, Poisson."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from .. import ops
+from .family import Family
+from .newton import inverse_dirichlet
+
+
+def finite_log(probs: Tensor) -> Tensor:
+    """Logarithm, with a number so low in place of minus infinity that 0 times it is 0."""
+    return ops.log(probs).clamp_min(torch.finfo(probs.dtype).min * 2.0**-20)
+
+
+class DirichletMoments(NamedTuple):
+    """Of probabilities."""
+
+    log: Tensor  # (*batch, k): E[log x]
+
+    @classmethod
+    def at(cls, value: Tensor) -> DirichletMoments:
+        """Of known probabilities; the logarithm of zero is a very negative number."""
+        return cls(finite_log(value))
+
+
+class BetaMoments(NamedTuple):
+    """Of a probability."""
+
+    log: Tensor  # (*batch): E[log x]
+    log_rest: Tensor  # (*batch): E[log(1 - x)]
+
+    @classmethod
+    def at(cls, value: Tensor) -> BetaMoments:
+        """Of a known probability."""
+        return cls(finite_log(value), finite_log(1 - value))
+
+
+class CategoricalMoments(NamedTuple):
+    """Of a choice."""
+
+    probs: Tensor  # (*batch, k)
+
+
+class CountMoments(NamedTuple):
+    """Of a number of events."""
+
+    mean: Tensor  # (*batch): E[x]
+
+    @classmethod
+    def at(cls, value: Tensor) -> CountMoments:
+        """Of a known number."""
+        return cls(value.to(torch.get_default_dtype()))
+
+
+@dataclass(frozen=True)
+class Dirichlet(Family):
+    r"""Probabilities. :math:`T(x) = \log x`, :math:`\lambda` the concentrations, h = 1/prod x."""
+
+    dim: int
+    moments_type = DirichletMoments
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """A vector."""
+        return ((self.dim,),)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """A vector."""
+        return (self.dim,)
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """Logarithms."""
+        return value.log()
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Minus the sum of the logarithms."""
+        return -value.log().sum(-1)
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the multivariate beta function."""
+        return natural.lgamma().sum(-1) - natural.sum(-1).lgamma()
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """E[log x]."""
+        return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """By Newton's method."""
+        return inverse_dirichlet(mean)
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether all are positive."""
+        return ((natural > 0) & natural.isfinite()).all(-1)
+
+    def neutral(self) -> Tensor:
+        """One of each."""
+        return torch.ones(self.dim)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """Dirichlet."""
+        return dist.Dirichlet(natural)
+
+
+@dataclass(frozen=True)
+class Beta(Family):
+    r"""A probability. :math:`T(x) = (\log x, \log(1 - x))`, :math:`\lambda = (a, b)`."""
+
+    moments_type = BetaMoments
+    parts = ((), ())
+    event_shape = ()
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """Log x and log(1 - x)."""
+        return torch.stack([value.log(), (-value).log1p()], -1)
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Minus the sum of both."""
+        return -value.log() - (-value).log1p()
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the beta function."""
+        return natural.lgamma().sum(-1) - natural.sum(-1).lgamma()
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """E[log x] and E[log(1 - x)]."""
+        return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """By Newton's method."""
+        return inverse_dirichlet(mean)
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether both are positive."""
+        return ((natural > 0) & natural.isfinite()).all(-1)
+
+    def neutral(self) -> Tensor:
+        """One of each."""
+        return torch.ones(2)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """Beta."""
+        return dist.Beta(natural[..., 0], natural[..., 1])
+
+
+@dataclass(frozen=True)
+class Categorical(Family):
+    r"""A choice, 0 to dim - 1. T(x) is 1 at x; :math:`\lambda` are logits, up to a constant."""
+
+    dim: int
+    moments_type = CategoricalMoments
+    event_shape = ()
+
+    @property
+    def parts(self) -> tuple[tuple[int, ...], ...]:
+        """A vector."""
+        return ((self.dim,),)
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """One at the value, zero elsewhere."""
+        places = torch.arange(self.dim, device=value.device)
+        return (value.unsqueeze(-1) == places).to(torch.get_default_dtype())
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros(value.shape, device=value.device)
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the sum of exponentials."""
+        return ops.logsumexp(natural, -1)
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """Probabilities."""
+        return natural.softmax(-1)
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """Logarithms."""
+        return ops.log(mean)
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether there is a finite one, and none is positive infinity or NaN."""
+        return natural.logsumexp(-1).isfinite()
+
+    def neutral(self) -> Tensor:
+        """All alike."""
+        return torch.zeros(self.dim)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """Categorical."""
+        return dist.Categorical(logits=natural)
+
+
+@dataclass(frozen=True)
+class Bernoulli(Family):
+    r"""Yes or no, 1 or 0. :math:`T(x) = x`, :math:`\lambda = \log p - \log(1 - p)`, h = 1."""
+
+    moments_type = CountMoments
+    parts = ((),)
+    event_shape = ()
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """The value."""
+        return value.unsqueeze(-1).to(torch.get_default_dtype())
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Zero."""
+        return torch.zeros(value.shape, device=value.device)
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Log(1 + exp lambda)."""
+        return -torch.nn.functional.logsigmoid(-natural[..., 0])
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """Probability of 1."""
+        return natural.sigmoid()
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """Logit."""
+        return mean.logit()
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether it is a number."""
+        return natural[..., 0].isfinite()
+
+    def neutral(self) -> Tensor:
+        """Even chances."""
+        return torch.zeros(1)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """Bernoulli."""
+        return dist.Bernoulli(logits=natural[..., 0])
+
+
+@dataclass(frozen=True)
+class Poisson(Family):
+    r"""A count. :math:`T(x) = x`, :math:`\lambda` the logarithm of the rate, h = 1/x!."""
+
+    moments_type = CountMoments
+    parts = ((),)
+    event_shape = ()
+
+    def statistics(self, value: Tensor) -> Tensor:
+        """The value."""
+        return value.unsqueeze(-1).to(torch.get_default_dtype())
+
+    def log_base(self, value: Tensor) -> Tensor:
+        """Minus log x!."""
+        return -(value + 1.0).lgamma()
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """The rate."""
+        return natural[..., 0].exp()
+
+    def mean(self, natural: Tensor) -> Tensor:
+        """The rate."""
+        return natural.exp()
+
+    def natural(self, mean: Tensor) -> Tensor:
+        """Logarithm."""
+        return mean.log()
+
+    def valid(self, natural: Tensor) -> Tensor:
+        """Whether it is a number."""
+        return natural[..., 0].isfinite()
+
+    def neutral(self) -> Tensor:
+        """A rate of one."""
+        return torch.zeros(1)
+
+    def distribution(self, natural: Tensor) -> Any:
+        """Poisson."""
+        return dist.Poisson(natural[..., 0].exp())

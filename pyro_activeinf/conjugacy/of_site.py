@@ -1,0 +1,141 @@
+"""The family of the belief about a site, which is that of its prior where there is one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions import Independent
+from torch import Tensor
+from torch.distributions import biject_to
+
+from .._checks import complain
+from .counts import Bernoulli, Beta, Categorical, Dirichlet
+from .factor import Variable
+from .family import Family
+from .gaussian import Gaussian, MultivariateGaussian
+from .precision import Gamma, Wishart
+from .reading import Site
+from .transformed import Transformed
+
+
+@dataclass(frozen=True)
+class Latent:
+    """A latent site as a variable: batch dims and reinterpreted ones are its batch."""
+
+    site: Site
+    variable: Variable
+    joint: bool  # one vector for all numbers of the site
+
+    @property
+    def name(self) -> str:
+        """Of the site."""
+        return self.site.name
+
+    def value(self, x: Tensor) -> Tensor:
+        """A value of the site, from values ``(*batch, *event)`` of the variable."""
+        return x.reshape(self.site.value.shape)
+
+    def rows(self, nodes: Tensor) -> Tensor:
+        """Nodes ``(rows, *event)``, each for all of the batch, as values of the site."""
+        batch, event = self.variable.batch_shape, self.variable.family.event_shape
+        shaped = nodes.reshape(len(nodes), *[1] * len(batch), *event)
+        return shaped.expand(-1, *batch, *event).reshape(-1, *self.site.value.shape)
+
+    def aligned(self, site: Site, elements: int) -> dict[int, int]:
+        """Batch dim of the variable -> dim of the elements of a site that has the same plate.
+
+        Args:
+            elements: number of dims that elements of the site have.
+        """
+        if self.joint:
+            return {}
+        own = len(self.variable.batch_shape)
+        if site.name == self.name:
+            return {dim: dim for dim in range(min(own, elements))}
+        mine, theirs = self.site.batch_dims, site.batch_dims
+        shared = self.site.plates.keys() & site.plates.keys()
+        return {mine + self.site.plates[n]: theirs + site.plates[n] for n in shared}
+
+
+def latent_of(site: Site, joint: bool) -> Latent:
+    """The variable of a latent site.
+
+    Args:
+        joint: one Gaussian vector for all numbers of the site, whatever its batch.
+
+    Raises:
+        ValueError: for a discrete site without a family.
+    """
+    fn = site.fn
+    while isinstance(fn, Independent):
+        fn = fn.base_dist
+    vector = site.fn.event_dim > 0 and _plain_event(fn) == 0
+    if joint or (_is_gaussian(fn) and vector):
+        return _vector(site, joint)
+    family = _family(site, fn)
+    batch = site.value.shape[: site.value.dim() - len(family.event_shape)]
+    return Latent(site, Variable(site.name, family, tuple(batch), site.local), False)
+
+
+def can_be_joint(site: Site) -> bool:
+    """Whether the numbers of a site can be one Gaussian vector."""
+    fn = site.fn
+    while isinstance(fn, Independent):
+        fn = fn.base_dist
+    return isinstance(fn, dist.Normal) and not site.local
+
+
+def _vector(site: Site, joint: bool) -> Latent:
+    shape = site.value.shape
+    batch = () if joint else tuple(shape[: site.batch_dims])
+    dim = math.prod(shape[len(batch) :])
+    family: Family = MultivariateGaussian(dim)
+    variable = Variable(site.name, family, batch, site.local)
+    return Latent(site, variable, joint)
+
+
+def _is_gaussian(fn: Any) -> bool:
+    return isinstance(fn, dist.Normal)
+
+
+def _plain_event(fn: Any) -> int:
+    return len(fn.event_shape)
+
+
+_BY_KIND: list[tuple[type, Callable[[Any], Family]]] = [
+    (dist.Normal, lambda fn: Gaussian()),
+    (dist.MultivariateNormal, lambda fn: MultivariateGaussian(fn.event_shape[0])),
+    (dist.Gamma, lambda fn: Gamma()),
+    (dist.Exponential, lambda fn: Gamma()),
+    (dist.Wishart, lambda fn: Wishart(fn.event_shape[0])),
+    (dist.Dirichlet, lambda fn: Dirichlet(fn.event_shape[0])),
+    (dist.Beta, lambda fn: Beta()),
+    (dist.Bernoulli, lambda fn: Bernoulli()),
+    (dist.Categorical, lambda fn: Categorical(fn.logits.shape[-1])),
+]
+
+
+def _family(site: Site, fn: Any) -> Family:
+    for kind, make in _BY_KIND:
+        if isinstance(fn, kind):
+            return make(fn)
+    if getattr(fn.support, "is_discrete", True):
+        raise ValueError(
+            complain(
+                site.name,
+                "a latent site with a family",
+                f"{type(fn).__name__}",
+                "Discrete sites are Categorical or Bernoulli.",
+            )
+        )
+    transform = biject_to(fn.support)
+    with torch.no_grad():
+        event = site.value.shape[site.value.dim() - len(fn.event_shape) :]
+        free = transform.inv(site.value).shape[site.value.dim() - len(fn.event_shape) :]
+    base = MultivariateGaussian(math.prod(free)) if free else Gaussian()
+    return Transformed(base, transform, tuple(free), tuple(event))

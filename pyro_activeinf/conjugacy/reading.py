@@ -1,0 +1,187 @@
+"""A Pyro program, run with given values: what each site makes of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import torch
+from pyro import poutine
+from pyro.distributions import Independent
+from pyro.infer.inspect import get_dependencies
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
+from torch import Tensor
+
+from .._checks import complain
+
+CHUNK = 2**22  # numbers of a site that are computed at once
+UNMAPPED = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
+
+
+class Given(Messenger):
+    """Gives sites their values, plates those rows that they had."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.values = values
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if msg["name"] in self.values and not msg["is_observed"]:
+            msg["value"] = self.values[msg["name"]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """A sample site of the program, as it was when it was run once."""
+
+    name: str
+    fn: Any
+    value: Tensor
+    observed: bool
+    parents: tuple[str, ...]  # latent sites that it depends on, without itself
+    plates: Mapping[str, int]  # name -> dim, counted from the right of the batch dims
+    local: bool  # within a plate that is subsampled
+
+    @property
+    def batch_dims(self) -> int:
+        """Number of batch dims of the distribution."""
+        return len(self.fn.batch_shape)
+
+
+class Reading:
+    """The sites of a program, and log-densities of each, element by element.
+
+    Args:
+        model: a Pyro program, conditioned on what is observed.
+        args: that it is called with.
+
+    Raises:
+        ValueError: where nothing is latent.
+    """
+
+    def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
+        self._model, self._args = model, args
+        with torch.no_grad(), pyro.validation_enabled(False), _without_false_alarm():
+            trace = poutine.trace(model).get_trace(*args)
+        self._rows = {
+            name: node["value"]
+            for name, node in trace.nodes.items()
+            if node["type"] == "sample" and site_is_subsample(node)
+        }
+        parents = _parents(Rows(model, self._rows), args)
+        self.sites = {
+            name: _site(trace.nodes[name], parents[name]) for name in trace.nodes if name in parents
+        }
+        latent = {name: site.value for name, site in self.sites.items() if not site.observed}
+        self._rest = {**self._rows, **latent}
+        if all(site.observed for site in self.sites.values()):
+            expected = "a program with latent sites"
+            raise ValueError(complain("model", expected, f"observed ones: {list(self.sites)}"))
+
+    def log_density(self, site: str, values: Mapping[str, Tensor]) -> Tensor:
+        """Log p(site | parents) at given values, ``(*batch, *event dims made of batch dims)``."""
+        with pyro.validation_enabled(False), poutine.block(), Given({**self._rest, **values}):
+            trace = poutine.trace(self._model).get_trace(*self._args)
+        return pointwise(trace.nodes[site])
+
+    def table(self, site: str, grid: Mapping[str, Tensor], rest: Mapping[str, Tensor]) -> Tensor:
+        """Log-densities ``(rows, *elements)`` at rows of values of some sites.
+
+        Args:
+            grid: site to values ``(rows, *value)``.
+            rest: site to a value.
+        """
+
+        def one(row: Mapping[str, Tensor]) -> Tensor:
+            return self.log_density(site, {**rest, **row})
+
+        count = len(next(iter(grid.values()))) if grid else 0
+        if not count:
+            return one({}).unsqueeze(0)
+        size = max(1, self.sites[site].value.numel())
+        try:
+            with warnings.catch_warnings():  # of slow spots; the program's own were seen before
+                warnings.simplefilter("ignore")
+                return torch.vmap(one, chunk_size=max(1, CHUNK // size))(dict(grid))
+        except UNMAPPED:  # a program that does not broadcast is run again and again
+            return torch.stack([one({n: v[i] for n, v in grid.items()}) for i in range(count)])
+
+
+class Rows:
+    """A program whose plates have the rows that they had before."""
+
+    def __init__(self, model: Callable[..., Any], rows: Mapping[str, Any]) -> None:
+        self._model, self._rows = model, rows
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the program."""
+        with Given(self._rows):
+            return self._model(*args)
+
+
+def pointwise(node: Mapping[str, Any]) -> Tensor:
+    """Log-density of a site, element by element, with the scale and the mask of its plates."""
+    fn, reinterpreted = node["fn"], 0
+    while isinstance(fn, Independent):
+        reinterpreted += fn.reinterpreted_batch_ndims
+        fn = fn.base_dist
+    found = fn.log_prob(node["value"])
+    scale, mask = node["scale"], node["mask"]
+    if mask is not None:
+        mask = torch.as_tensor(mask)
+        found = torch.where(
+            mask.reshape(
+                (
+                    *mask.shape,
+                    *[1] * reinterpreted,
+                )
+            ),
+            found,
+            0.0,
+        )
+    if isinstance(scale, Tensor) and scale.dim():
+        scale = scale.reshape(
+            (
+                *scale.shape,
+                *[1] * reinterpreted,
+            )
+        )
+    return found * scale
+
+
+@contextmanager
+def _without_false_alarm() -> Iterator[None]:
+    """Torch says of every Wishart sample that is not singular that it is."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Singular sample detected")
+        yield
+
+
+def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tuple[str, ...]]:
+    """The latent parents of each site, by Pyro's own inspection."""
+    with _without_false_alarm():
+        found: Any = get_dependencies(model, args)["prior_dependencies"]
+    return {site: tuple(up for up in ups if up != site) for site, ups in found.items()}
+
+
+def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
+    frames = [frame for frame in node["cond_indep_stack"] if frame.vectorized]
+    return Site(
+        node["name"],
+        node["fn"],
+        node["value"],
+        bool(node["is_observed"]),
+        tuple(parents),
+        {frame.name: frame.dim for frame in frames},
+        any(_subsampled(frame) for frame in frames),
+    )
+
+
+def _subsampled(frame: Any) -> bool:
+    full = getattr(frame, "full_size", None)
+    return full is not None and full != frame.size

@@ -1,0 +1,142 @@
+r"""The one rule of learning: natural coordinates move to the gradient in mean coordinates.
+
+.. math:: \lambda \leftarrow (1 - \rho) \lambda + \rho \nabla_\mu E_q[\log p(x, z)]
+
+It is a step of size rho along the natural gradient of -F, as the negative entropy has the
+gradient :math:`\nabla_\mu (\lambda \cdot \mu - A) = \lambda`.
+
+Reference: Hoffman et al. (2013), "Stochastic variational inference", JMLR; Khan and Rue (2023),
+"The Bayesian learning rule", JMLR, eq. 22.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+from .factor import Factor, Means, Variable, message
+
+SHORTEST = 2.0**-40  # part of a step, below which a belief stays where it is
+
+
+def step(natural: Tensor, toward: Tensor, rho: float | Tensor) -> Tensor:
+    r"""The rule: :math:`(1 - \rho) \lambda + \rho \lambda'`.
+
+    Example:
+        >>> step(torch.tensor([1.0, -1.0]), torch.tensor([3.0, -2.0]), 0.5).tolist()
+        [2.0, -1.5]
+    """
+    if isinstance(rho, float | int) and rho == 1:
+        return toward  # exact, and minus infinity stays what it is
+    return (1 - rho) * natural + rho * toward
+
+
+@dataclass(frozen=True)
+class Beliefs:
+    """q, a product over variables."""
+
+    variables: Mapping[str, Variable]
+    natural: Mapping[str, Tensor]  # each (*batch, size)
+    means: Mapping[str, Tensor]  # the same in mean coordinates
+
+    @classmethod
+    def of(cls, variables: Mapping[str, Variable], natural: Mapping[str, Tensor]) -> Self:
+        """From natural coordinates."""
+        means = {name: variables[name].family.mean(at) for name, at in natural.items()}
+        return cls(variables, dict(natural), means)
+
+    def moved(self, natural: Mapping[str, Tensor]) -> Self:
+        """With other natural coordinates of some variables."""
+        means = {name: self.variables[name].family.mean(at) for name, at in natural.items()}
+        return replace(self, natural={**self.natural, **natural}, means={**self.means, **means})
+
+    @cached_property
+    def negative_entropies(self) -> dict[str, Tensor]:
+        """E_q[log q] of each variable, relative to its base measure."""
+        return {name: self.negative_entropy(name) for name in self.natural}
+
+    def negative_entropy(self, name: str) -> Tensor:
+        """E_q[log q] of a variable."""
+        family = self.variables[name].family
+        return family.negative_entropy(self.natural[name], self.means[name]).sum()
+
+
+def free_energy(factors: Sequence[Factor], beliefs: Beliefs) -> Tensor:
+    """F = E_q[log q(z)] - E_q[log p(x, z)], in nats."""
+    energy = sum((factor.expected(beliefs.means) for factor in factors), torch.zeros(()))
+    return sum(beliefs.negative_entropies.values(), torch.zeros(())) - energy
+
+
+def gathered(factors: Sequence[Factor], variable: str, means: Means) -> Tensor:
+    r""":math:`\nabla_\mu E_q[\log p(x, z)]`: the sum of the messages to a variable."""
+    return torch.stack([message(factor, variable, means) for factor in factors]).sum(0)
+
+
+def update(
+    factors: Sequence[Factor], beliefs: Beliefs, name: str, rho: float, safe: bool = False
+) -> Beliefs:
+    """Apply the rule to one variable, given the factors that it is in.
+
+    Args:
+        rho: size of the step; 1 is the optimum where all factors are conjugate.
+        safe: halve the step until F does not rise: needed where some factor is not linear in the
+            variable's mean coordinates.
+
+    Raises:
+        ValueError: where no step leads to a belief.
+    """
+    toward = gathered(factors, name, beliefs.means)
+    return toward_valid(factors, beliefs, name, toward, rho, safe)
+
+
+def toward_valid(
+    factors: Sequence[Factor],
+    beliefs: Beliefs,
+    name: str,
+    toward: Tensor,
+    rho: float,
+    safe: bool,
+) -> Beliefs:
+    """The step, halved until it is within the domain and, if asked for, F has not risen.
+
+    Exact messages that add up to no distribution are refused at once."""
+    family, natural = beliefs.variables[name].family, beliefs.natural[name]
+    before = local_free_energy(factors, beliefs, name) if safe else torch.zeros(())
+    exact = not safe and not any(factor.approximate for factor in factors)
+    part = float(rho)
+    while part > rho * (0.5 if exact else SHORTEST):
+        candidate = step(natural, toward, part)
+        if bool(family.valid(candidate).all()):
+            moved = beliefs.moved({name: candidate})
+            if not safe or bool(local_free_energy(factors, moved, name) <= before):
+                return moved
+        part /= 2
+    if safe and bool(family.valid(natural).all()):
+        return beliefs
+    raise improper(name)
+
+
+def local_free_energy(factors: Sequence[Factor], beliefs: Beliefs, name: str) -> Tensor:
+    """The part of F that depends on one variable, whose factors are given."""
+    energy = sum((factor.expected(beliefs.means) for factor in factors), torch.zeros(()))
+    found = beliefs.negative_entropy(name) - energy
+    return torch.where(found.isnan(), math.inf, found)
+
+
+def improper(name: str) -> ValueError:
+    """The error for messages that add up to no distribution."""
+    return ValueError(
+        complain(
+            name,
+            "messages that add up to a distribution",
+            "natural coordinates outside of the domain",
+            "Give the variable a proper prior.",
+        )
+    )

@@ -1,0 +1,165 @@
+"""The factor of a site of a program: its log-densities at nodes, weighed by beliefs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from .approximation import Approximation
+from .factor import Factor, Means
+from .nodes import nodes_of
+from .of_site import Latent
+from .reading import Reading, Site
+from .tables import Axis, dims_used, indexed, nodes_of_axes, table_of, weighed
+
+LARGEST = 2**26  # numbers of a table
+
+
+@dataclass(frozen=True)
+class SiteFactor(Factor):
+    """A site of a program, given its latent parents.
+
+    Log-densities are computed at all combinations of the nodes of its variables. An expectation
+    is their sum, weighed by weights that are linear in mean coordinates. Where the log-density
+    bends in those of some variables, their values are those of an approximation, and the table is
+    computed anew.
+    """
+
+    reading: Reading
+    site: Site
+    axes: tuple[Axis, ...]
+    bent: tuple[Latent, ...]
+    approximation: Approximation
+    seed: int
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """Of the site."""
+        return self.site.name
+
+    @property
+    def variables(self) -> tuple[str, ...]:  # type: ignore[override]
+        """Names of all latent ones."""
+        return (*(axis.name for axis in self.axes), *(latent.name for latent in self.bent))
+
+    @property
+    def approximate(self) -> bool:  # type: ignore[override]
+        """Whether some variable is bent."""
+        return bool(self.bent)
+
+    def linear(self, variable: str, means: Means) -> bool:
+        """Whether it is not bent."""
+        bent = any(latent.name == variable for latent in self.bent)
+        return not bent or not self.approximation.descends
+
+    def expected(self, means: Means) -> Tensor:
+        """The weighed sum."""
+        weights = [axis.nodes.weights(means[axis.name]) for axis in self.axes]
+        if not self.bent:
+            return weighed(self._table, self.axes, weights, self.site)
+        variables = {latent.name: latent.variable for latent in self.bent}
+
+        def density(values: Mapping[str, Tensor]) -> Tensor:
+            return weighed(self._table_at(values), self.axes, weights, self.site)
+
+        return self.approximation.expected(density, variables, means, self.seed)
+
+    def renewed(self) -> SiteFactor:
+        """The same with other noise."""
+        return replace(self, seed=int(torch.randint(2**31, ()))) if self.bent else self
+
+    @property
+    def _latents(self) -> list[Latent]:
+        return [*(axis.latent for axis in self.axes), *self.bent]
+
+    def _table_at(self, values: Mapping[str, Tensor]) -> Tensor:
+        """Log-densities ``(*axes, *elements)``, relative to the base measure of the site."""
+        given = {latent.name: latent.value(values[latent.name]) for latent in self.bent}
+        table = table_of(self.reading, self.site, self.axes, nodes_of_axes(self.axes), given)
+        for k, axis in enumerate(self.axes):
+            if axis.name == self.name:
+                base = axis.latent.variable.family.log_base(axis.nodes.values)
+                return table - base.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
+        for latent in self.bent:
+            if latent.name == self.name:
+                base = latent.variable.family.log_base(values[latent.name])
+                return table - base if base.dim() == table.dim() - len(self.axes) else table
+        return table
+
+    @cached_property
+    def _table(self) -> Tensor:
+        """The table, summed over elements that all weights are the same for."""
+        with torch.no_grad():
+            table = self._table_at({})
+        count = len(self.axes)
+        used = dims_used(self.axes, self.site, table.dim() - count)
+        rest = [j + count for j in range(table.dim() - count) if j not in used]
+        return table.sum(rest, keepdim=True) if rest else table
+
+
+def factor_of(
+    reading: Reading,
+    site: Site,
+    latents: Sequence[Latent],
+    approximation: Approximation,
+    bent: Sequence[str] = (),
+) -> SiteFactor:
+    """The factor of a site, and which of its variables it bends in.
+
+    Args:
+        latents: its variables.
+        bent: of some it is known.
+
+    Raises:
+        Inseparable: where an element of the site depends on several of a variable.
+    """
+    axes = [Axis(latent, nodes_of(latent.variable.family)) for latent in latents]
+    seed = int(torch.randint(2**31, ()))
+    kept = [axis for axis in axes if axis.name not in bent]
+    if math.prod(len(axis.nodes.values) for axis in kept) * _elements(site) > LARGEST:
+        kept = [axis for axis in kept if axis.discrete]
+    with torch.no_grad():
+        given = {a.name: a.latent.rows(a.nodes.values[:1])[0] for a in axes if a not in kept}
+        table = table_of(reading, site, kept, nodes_of_axes(kept), given)
+        elements = table.dim() - len(kept)
+        kept = [indexed(reading, site, kept, k, elements, given) for k in range(len(kept))]
+        fine = [_straight(reading, site, kept, k, table, given) for k in range(len(kept))]
+    straight = [axis for axis, linear in zip(kept, fine, strict=True) if linear]
+    curved = tuple(axis.latent for axis in axes if axis.name not in {a.name for a in straight})
+    return SiteFactor(reading, site, tuple(straight), curved, approximation, seed)
+
+
+def _elements(site: Site) -> int:
+    return site.value.numel()
+
+
+def _straight(
+    reading: Reading,
+    site: Site,
+    axes: Sequence[Axis],
+    k: int,
+    table: Tensor,
+    given: Mapping[str, Tensor],
+) -> bool:
+    """Whether the nodes of axis k give the log-density at another value as well."""
+    axis = axes[k]
+    if axis.nodes.extra is None:
+        return True
+    choices = nodes_of_axes(axes)
+    choices[k] = axis.nodes.extra.unsqueeze(0)
+    family = axis.latent.variable.family
+    there = table_of(reading, site, axes, choices, given)
+    if axis.name == site.name:
+        there = there - family.log_base(axis.nodes.extra)
+        base = family.log_base(axis.nodes.values)
+        table = table - base.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
+    weights = axis.nodes.weights(family.statistics(axis.nodes.extra))
+    shaped = weights.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
+    found = (table * shaped).sum(k, keepdim=True)
+    size = (table * shaped).abs().amax(k, keepdim=True) + 1.0
+    return bool(((found - there).abs() <= axis.nodes.bent * size).all())

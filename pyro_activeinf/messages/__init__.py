@@ -1,0 +1,47 @@
+"""Message passing on factor graphs: one expected log density per factor, and its gradients."""
+
+from ..conjugacy import (
+    ApproximateMessageWarning,
+    Bernoulli,
+    Beta,
+    Categorical,
+    Dirichlet,
+    DiscreteChain,
+    Gamma,
+    Gaussian,
+    GaussianChain,
+    Laplace,
+    MultivariateGaussian,
+    Nonlinear,
+    Poisson,
+    Sampled,
+    Wishart,
+)
+from . import library
+from .graph import FactorGraph
+from .passing import VariationalMessagePassing
+from .schedules import Parallel, Schedule, Sequential
+
+__all__ = [
+    "ApproximateMessageWarning",
+    "Bernoulli",
+    "Beta",
+    "Categorical",
+    "Dirichlet",
+    "DiscreteChain",
+    "FactorGraph",
+    "Gamma",
+    "Gaussian",
+    "GaussianChain",
+    "Laplace",
+    "MultivariateGaussian",
+    "Nonlinear",
+    "Parallel",
+    "Poisson",
+    "Sampled",
+    "Schedule",
+    "Sequential",
+    "VariationalMessagePassing",
+    "Wishart",
+    "library",
+]

@@ -1,0 +1,212 @@
+"""Graphs of variables and factors."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import batch_dims, complain, known_names
+from ..conjugacy import Beliefs, ExpectedLogDensity, Factor, Family, Program, Variable
+from ..conjugacy import free_energy as free_energy_of
+from .start import started
+
+
+class FactorGraph:
+    r"""Variables, and the factors of their joint density.
+
+    .. math:: p(x, z) = \prod_f f(z_f), \qquad
+              F = E_q[\log q(z)] - \sum_f E_q[\log f(z_f)]
+
+    A factor is one function: from the moments of its arguments to the expectation of its
+    logarithm. Whatever is linear in the moments of each argument has exact messages, by
+    differentiation; :mod:`~pyro_activeinf.messages.library` holds those of common use.
+
+    Plates are batch dims of variables: functions broadcast, and what they return is summed up.
+
+    Example:
+        >>> from pyro_activeinf import messages
+        >>> from pyro_activeinf.messages import library
+        >>> graph = messages.FactorGraph()
+        >>> level = graph.variable("level", messages.Gaussian())
+        >>> noise = graph.variable("noise", messages.Gamma())
+        >>> graph.factor(library.gaussian, x=level, mean=0.0, precision=0.01)
+        >>> graph.factor(library.gamma, x=noise, shape=1.0, rate=1.0)
+        >>> seen = graph.observe("seen", messages.Gaussian(), torch.tensor([1.0, 2.0, 3.0]))
+        >>> graph.factor(library.gaussian, x=seen, mean=level, precision=noise)
+        >>> passing = messages.VariationalMessagePassing(graph)
+        >>> round(passing.update_beliefs()["level"].mean.item(), 2)
+        1.99
+    """
+
+    def __init__(self) -> None:
+        self.variables: dict[str, Variable] = {}
+        self.factors: dict[str, Factor] = {}
+        self.observed: dict[str, Any] = {}  # moments
+        self.log_base = torch.zeros(())  # log h of all that is observed
+        self.program: Program | None = None  # that the graph was read off, if any
+        self._starts: dict[str, Tensor] = {}
+
+    def variable(
+        self,
+        name: str,
+        family: Family,
+        batch_shape: tuple[int, ...] = (),
+        initial: Tensor | None = None,
+    ) -> Variable:
+        """Add an unknown.
+
+        Args:
+            name: of the variable.
+            family: of its belief.
+            batch_shape: of a batch of independent ones, a plate.
+            initial: natural coordinates ``(*batch, size)`` of the belief to begin with.
+
+        Raises:
+            ValueError: for a name that is taken, or coordinates of another shape.
+        """
+        self._require_new(name)
+        found = Variable(name, family, batch_dims(batch_shape))
+        if initial is not None:
+            self._starts[name] = _start(found, initial)
+        self.variables[name] = found
+        return found
+
+    def observe(self, name: str, family: Family, value: Any) -> str:
+        """Add a known value ``(*batch, *event)``; returns its name.
+
+        Raises:
+            ValueError: for a name that is taken, or values that are not finite.
+        """
+        self._require_new(name)
+        seen = torch.as_tensor(value)
+        if not bool(seen.isfinite().all()):
+            way_out = "Leave out what is missing, or make it a variable."
+            raise ValueError(complain(name, "finite numbers", "NaN or infinity", way_out))
+        self.observed[name] = family.moments(family.statistics(seen))
+        self.log_base = self.log_base + family.log_base(seen).sum()
+        return name
+
+    def factor(
+        self, function: Callable[..., Tensor] | Factor, name: str | None = None, **arguments: Any
+    ) -> None:
+        """Add a factor.
+
+        Args:
+            function: the expected log density, a function of moments; or a whole factor, such as
+                :class:`~pyro_activeinf.messages.Nonlinear`.
+            name: of the factor; that of the function, with a number, if left out.
+            arguments: each a variable, the name of something unknown or observed, or a known
+                value. One whose parameter is annotated with moments, as those of the library,
+                is handed over as moments.
+
+        Raises:
+            ValueError: for a name that is unknown or taken.
+        """
+        if isinstance(function, Factor):
+            self._add(function)
+            return
+        label = name or self._label(getattr(function, "__name__", "factor"))
+        unknown, known = {}, {}
+        hints = _hints(function)
+        for argument, value in arguments.items():
+            key = value.name if isinstance(value, Variable) else value
+            if isinstance(key, str):
+                known_names(argument, [key], [*self.variables, *self.observed])
+            if isinstance(key, str) and key in self.variables:
+                unknown[argument] = self.variables[key]
+            elif isinstance(key, str):
+                known[argument] = self.observed[key]
+            else:
+                known[argument] = _moments(hints.get(argument), value)
+        self._add(ExpectedLogDensity(label, function, unknown, known))
+
+    @classmethod
+    def from_program(cls, model: Callable[..., Any], *args: Any, **options: Any) -> FactorGraph:
+        """Read a graph off a Pyro program, see :class:`~pyro_activeinf.conjugacy.Program`.
+
+        Args:
+            model: a Pyro program, conditioned on what is observed.
+            args: that it is called with.
+            options: ``approximation``, ``joint``, see there.
+
+        Raises:
+            ValueError: for a site whose belief has no family.
+        """
+        graph = cls()
+        graph.program = Program.read(model, args, **options)
+        graph.variables = dict(graph.program.variables)
+        for factor in graph.program.factors:
+            graph._add(factor)
+        return graph
+
+    @property
+    def approximate(self) -> list[str]:
+        """Names of the factors whose messages are approximations."""
+        return [name for name, factor in self.factors.items() if factor.approximate]
+
+    def around(self, variable: str) -> list[Factor]:
+        """The factors of a variable."""
+        return [factor for factor in self.factors.values() if variable in factor.variables]
+
+    def beliefs(self) -> Beliefs:
+        """Beliefs to begin with: given ones, or what the priors say, with some noise.
+
+        The noise, which follows torch's generator, is there to break symmetries.
+
+        Raises:
+            ValueError: for a variable in no factor.
+        """
+        for name in self.variables:
+            if not self.around(name):
+                expected = "a variable in at least one factor"
+                raise ValueError(complain(name, expected, "one in none"))
+        natural = {
+            name: self._starts.get(name, started(variable, self.around(name)))
+            for name, variable in self.variables.items()
+        }
+        return Beliefs.of(self.variables, natural)
+
+    def free_energy(self, beliefs: Beliefs) -> Tensor:
+        """F of beliefs, in nats."""
+        return free_energy_of(list(self.factors.values()), beliefs) - self.log_base
+
+    def _add(self, factor: Factor) -> None:
+        if factor.name in self.factors:
+            raise ValueError(complain("name", "a new name", repr(factor.name)))
+        known_names("factor", factor.variables, list(self.variables))
+        self.factors[factor.name] = factor
+
+    def _label(self, stem: str) -> str:
+        taken = [name for name in self.factors if name.rpartition("_")[0] == stem or name == stem]
+        return f"{stem}_{len(taken)}" if taken else stem
+
+    def _require_new(self, name: str) -> None:
+        if name in self.variables or name in self.observed:
+            raise ValueError(complain("name", "a new name", repr(name)))
+
+
+def _start(variable: Variable, initial: Tensor) -> Tensor:
+    natural = torch.as_tensor(initial)
+    if natural.shape != variable.shape or not bool(variable.family.valid(natural).all()):
+        expected = f"natural coordinates of shape {variable.shape}, within the domain"
+        raise ValueError(complain("initial", expected, f"shape {tuple(natural.shape)}"))
+    return natural
+
+
+def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
+    target = function if hasattr(function, "__annotations__") else type(function).__call__
+    try:
+        return typing.get_type_hints(target)
+    except NameError:
+        return {}
+
+
+def _moments(kind: Any, value: Any) -> Any:
+    """A known value as what the parameter asks for."""
+    if isinstance(value, tuple) or not hasattr(kind, "at"):
+        return value
+    return kind.at(torch.as_tensor(value, dtype=torch.get_default_dtype()))

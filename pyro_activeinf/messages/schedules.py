@@ -1,0 +1,110 @@
+"""Schedules: in which order beliefs take in their messages."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .._checks import complain, known_names
+from ..conjugacy import (
+    Beliefs,
+    Categorical,
+    DiscreteChain,
+    message,
+    toward_valid,
+)
+from .graph import FactorGraph
+
+Messages = dict[tuple[str, str], Tensor]  # (factor, variable) -> natural coordinates
+
+
+class Schedule(ABC):
+    """How one sweep goes over the variables."""
+
+    @abstractmethod
+    def sweep(
+        self, graph: FactorGraph, beliefs: Beliefs, safe: Collection[str]
+    ) -> tuple[Beliefs, Messages]:
+        """Update every belief once.
+
+        Args:
+            safe: variables some factor of which is not linear in their moments.
+        """
+
+
+@dataclass(frozen=True)
+class Sequential(Schedule):
+    """One after the other: F never rises.
+
+    Args:
+        order: of the variables; discrete ones last, if left out.
+    """
+
+    order: tuple[str, ...] | None = None
+
+    def sweep(
+        self, graph: FactorGraph, beliefs: Beliefs, safe: Collection[str]
+    ) -> tuple[Beliefs, Messages]:
+        """Each takes in what those before it have come to."""
+        sent: Messages = {}
+        for name in self._order(graph):
+            factors = graph.around(name)
+            each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
+            toward = torch.stack(list(each.values())).sum(0)
+            beliefs = toward_valid(factors, beliefs, name, toward, 1.0, name in safe)
+            sent |= each
+        return beliefs, sent
+
+    def _order(self, graph: FactorGraph) -> tuple[str, ...]:
+        if self.order is None:
+            return usual_order(graph)
+        known_names("order", self.order, list(graph.variables))
+        if missing := [name for name in graph.variables if name not in self.order]:
+            raise ValueError(complain("order", "all variables", f"none of {missing}"))
+        return self.order
+
+
+@dataclass(frozen=True)
+class Parallel(Schedule):
+    r"""All at once, with damping: :math:`\rho = 1 - damping`. F may rise for a while.
+
+    Args:
+        damping: the part of each belief that stays, in [0, 1).
+
+    Raises:
+        ValueError: for a damping outside of [0, 1).
+    """
+
+    damping: float = 0.5
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.damping < 1:
+            raise ValueError(complain("damping", "a number in [0, 1)", self.damping))
+
+    def sweep(
+        self, graph: FactorGraph, beliefs: Beliefs, safe: Collection[str]
+    ) -> tuple[Beliefs, Messages]:
+        """All take in what all had come to before."""
+        sent: Messages = {}
+        found = beliefs
+        for name in graph.variables:
+            factors = graph.around(name)
+            each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
+            toward = torch.stack(list(each.values())).sum(0)
+            moved = toward_valid(factors, beliefs, name, toward, 1 - self.damping, False)
+            found = found.moved({name: moved.natural[name]})
+            sent |= each
+        return found, sent
+
+
+def usual_order(graph: FactorGraph) -> tuple[str, ...]:
+    """As they were added, discrete variables last: their random start is what they start from."""
+
+    def discrete(name: str) -> bool:
+        return isinstance(graph.variables[name].family, Categorical | DiscreteChain)
+
+    return tuple(sorted(graph.variables, key=discrete))

@@ -42,6 +42,13 @@ def finite(argument: str, value: float) -> float:
     return float(value)
 
 
+def positive(argument: str, value: float) -> float:
+    """Return ``value`` when it is a finite number above 0, else raise ``ValueError``."""
+    if not isinstance(value, int | float) or not 0 < value < math.inf:
+        raise ValueError(complain(argument, "a finite number above 0", repr(value)))
+    return float(value)
+
+
 def batch_dims(batch_shape: Iterable[int]) -> tuple[int, ...]:
     """Return a batch shape as a tuple of sizes, else raise ``TypeError`` or ``ValueError``."""
     if not isinstance(batch_shape, Iterable):

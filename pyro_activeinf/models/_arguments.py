@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
 
 from .._checks import complain
+from .._checks import positive as positive
 
 Cell = tuple[int, int]
 
@@ -17,13 +17,6 @@ def probability(argument: str, value: float) -> float:
     """Return ``value`` when it is a number from 0 to 1, else raise ``ValueError``."""
     if not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(complain(argument, "a probability from 0 to 1", repr(value)))
-    return float(value)
-
-
-def positive(argument: str, value: float) -> float:
-    """Return ``value`` when it is a finite number above 0, else raise ``ValueError``."""
-    if not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise ValueError(complain(argument, "a finite number above 0", repr(value)))
     return float(value)
 
 

@@ -32,11 +32,18 @@ class Objective:
         """Score policies ``(*batch, policies, time, *event)``."""
         found = score_policies(filter, belief, policies, self.memory_limit)
         scores = found.select(self.terms).sum(-1)
+        log_prior = self.log_prior(filter, belief, policies)
+        return Candidates(policies, found.values, scores, self.cost(scores, log_prior))
+
+    def log_prior(self, filter: Filter, belief: Belief, policies: Tensor) -> Tensor:
+        """log p(u), of a shape that broadcasts to ``(*batch, policies)``."""
+        return self.prior.log_prob(filter, belief, policies)
+
+    def cost(self, scores: Tensor, log_prior: Tensor) -> Tensor:
+        """J, ``(*batch, policies)``."""
         if math.isinf(self.precision):
-            return Candidates(policies, found.values, scores, scores)
-        log_prior = self.prior.log_prob(filter, belief, policies)
-        cost = ops.weighed(scores, self.precision) - log_prior
-        return Candidates(policies, found.values, scores, cost)
+            return torch.where(log_prior == -math.inf, math.inf, scores)
+        return ops.weighed(scores, self.precision) - log_prior
 
 
 @dataclass(frozen=True)
@@ -57,17 +64,21 @@ class Candidates:
     def posterior(self, filter: Filter) -> PolicyPosterior:
         r"""q(u), proportional to :math:`e^{-J(u)}` among the candidates."""
         if ops.any_equal(self.cost.amin(-1), math.inf):
-            raise ValueError(
-                complain(
-                    "policies",
-                    "one of finite expected free energy and positive prior",
-                    "none among the candidates",
-                    "Widen what is preferred, or the habit; or search with more samples.",
-                )
-            )
+            raise ValueError(no_candidate())
         nodes = ExpectedFreeEnergyTerms(self.values, filter.observation_sites)
         probs = torch.softmax(-self.cost, -1)
         return PolicyPosterior(self.policies, nodes, self.scores, probs, probs)
+
+
+def no_candidate() -> str:
+    """Words for a belief from which no policy is possible."""
+    return complain(
+        "policies",
+        "one of finite expected free energy and positive prior",
+        "none among the candidates",
+        "Outcomes at a preference of -inf cannot be avoided, or a habit allows for none of what "
+        "was tried; use large negative numbers instead.",
+    )
 
 
 def rows_of(rows: Tensor, index: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..records import Belief, PolicyPosterior
 from .action_box import ActionBox, action_box
 from .base import Planner, counted_terms
 from .candidates import Objective
-from .priors import ModelHabit, PolicyPrior
+from .priors import ModelHabit, PolicyPrior, Proposal
 from .warm_start import WarmStart, one_step_on
 
 
@@ -51,6 +51,17 @@ class CrossEntropy(Planner):
     Reference: Rubinstein (1999), "The cross-entropy method for combinatorial and continuous
     optimization"; Pinneri et al. (2020), "Sample-efficient cross-entropy method for real-time
     planning", for what is carried over.
+
+    Example:
+        >>> import pyro
+        >>> from pyro_activeinf.filters import GaussianFilter
+        >>> from pyro_activeinf.models import LinearGaussian
+        >>> pyro.set_rng_seed(0)
+        >>> walk = LinearGaussian(torch.eye(1), B=torch.eye(1), goal=torch.ones(1), bound=2.0)
+        >>> filter = GaussianFilter(walk)
+        >>> posterior = CrossEntropy(horizon=2, iterations=10)(filter, filter.initial())
+        >>> posterior.policies[0].round(decimals=1).flatten().tolist()  # to the goal, and stay
+        [1.0, 0.0]
     """
 
     def __init__(  # noqa: PLR0913
@@ -95,17 +106,20 @@ class CrossEntropy(Planner):
         return posterior
 
     def _start(self, filter: Filter, belief: Belief, box: ActionBox) -> _Search:
-        """About the last solution where there is one, else about the middle of the box."""
-        batch = tuple(belief.batch_shape)
-        steps = torch.arange(self.horizon, dtype=filter.dtype, device=filter.device)
-        scale = (self.spread * box.half_width).flatten().diag()
-        root = torch.kron(_coloring(steps, self.correlation), scale)
+        """About the last solution where there is one, or where the prior points to."""
         last = self._last.follow(filter, belief)
+        first = self.objective.prior.proposal(filter, belief, self.horizon)
+        batch, flat = len(belief.batch_shape), len(belief.batch_shape) + 1
+        if first is None:
+            shape = (*belief.batch_shape, self.horizon, *box.event)
+            first = Proposal(box.center.expand(shape), self.spread * box.half_width.expand(shape))
+        scale = first.std.flatten(batch).diag_embed()
+        steps = torch.arange(self.horizon, dtype=filter.dtype, device=filter.device)
+        each = torch.eye(box.low.numel(), dtype=filter.dtype, device=filter.device)
+        root = torch.kron(_coloring(steps, self.correlation), each) @ scale
         if last is None:
-            middle = box.center.expand(*batch, 1, self.horizon, *box.event)
-            return _Search(middle.flatten(len(batch) + 1), root)
-        ahead = one_step_on(last, len(batch) + 1)
-        return _around(ahead.flatten(len(batch) + 1), root)
+            return _Search(first.mean.unsqueeze(batch).flatten(flat), root)
+        return _around(one_step_on(last, flat).flatten(flat), root)
 
 
 @dataclass(frozen=True)

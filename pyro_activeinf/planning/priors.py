@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import gymnasium as gym
@@ -14,6 +15,14 @@ from .._checks import complain
 from ..filters import Filter
 from ..records import Belief
 from .posterior import log_habit
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """Where real-valued policies are to be looked for first."""
+
+    mean: Tensor  # (*batch, time, *event)
+    std: Tensor  # (*batch, time, *event)
 
 
 class PolicyPrior(ABC):
@@ -31,6 +40,10 @@ class PolicyPrior(ABC):
         Returns:
             A tensor that broadcasts to ``(*batch, policies)``.
         """
+
+    @abstractmethod
+    def proposal(self, filter: Filter, belief: Belief, horizon: int) -> Proposal | None:
+        """Where a search over real-valued policies begins; ``None`` for the whole space."""
 
 
 class ModelHabit(PolicyPrior):
@@ -58,8 +71,24 @@ class ModelHabit(PolicyPrior):
         """See :class:`PolicyPrior`."""
         if isinstance(filter.actions, gym.spaces.Box):
             return _real_habit(filter, policies)
-        found = log_habit(policies, filter.habit())
-        return torch.zeros(policies.shape[:1], dtype=filter.dtype) if found is None else found
+        return _counted_habit(policies, filter)
+
+    def proposal(self, filter: Filter, belief: Belief, horizon: int) -> Proposal | None:
+        """See :class:`PolicyPrior`."""
+        return None
+
+
+def _counted_habit(policies: Tensor, filter: Filter) -> Tensor:
+    habit = filter.habit()
+    if "policy" in habit:
+        return log_habit(policies, habit)  # type: ignore[return-value]
+    steps = policies if filter.actions.shape else policies.unsqueeze(-1)  # type: ignore[union-attr]
+    names = ["action"] if steps.shape[-1] == 1 else [f"action_{f}" for f in range(steps.shape[-1])]
+    total = torch.zeros(steps.shape[:-2], dtype=filter.dtype, device=filter.device)
+    for f, name in enumerate(names):
+        if name in habit:
+            total = total + habit[name][steps[..., f]].sum(-1)
+    return total
 
 
 def _real_habit(filter: Filter, policies: Tensor) -> Tensor:

@@ -1,0 +1,104 @@
+"""Guides over real-valued policies that are as rich as a normalizing flow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import pyro.distributions as dist
+import torch
+from pyro.distributions.transforms import AffineTransform
+from torch import Tensor, nn
+
+from .._checks import complain, positive, positive_int
+from ..filters import Filter
+from ..flows import NormalizingFlow
+from ..flows.kind import Kind
+from .action_box import action_box
+from .policy_guides import BoxGuide, GuideFamily, PolicyGuide, spread_out
+from .priors import Proposal
+from .warm_start import one_step_on
+
+CONTEXT = 4  # numbers by which a flow tells restarts and members of a batch apart
+DRAWS = 64  # of which the most probable one stands for a restart
+
+
+@dataclass(frozen=True)
+class FlowPolicy(GuideFamily):
+    r"""A normalizing flow over a whole policy: several ways to a goal, and how actions correlate.
+
+    .. math:: u = c + h \tanh(m + \sigma f(z)), \qquad z \sim N(0, 1)
+
+    One flow f serves all restarts and members of the batch, each with its own m, :math:`\sigma`
+    and a few numbers that the flow depends on.
+
+    Args:
+        length: number of steps of the flow.
+        kind: what a step does; it needs an inverse.
+        spread: :math:`\sigma` to begin with; 1 covers the space.
+
+    Raises:
+        ValueError: for a wrong argument, or a kind without an inverse; on a call, for a space that
+            is no bounded Box.
+
+    Reference: Rezende and Mohamed (2015), "Variational inference with normalizing flows".
+    """
+
+    length: int = 4
+    kind: Kind | str = "affine_coupling"
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        positive_int("length", self.length)
+        positive("spread", self.spread)
+
+    def __call__(
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+    ) -> PolicyGuide:
+        """See :class:`GuideFamily`."""
+        box = action_box(filter)
+        numbers = horizon * math.prod(box.event)
+        flow = NormalizingFlow(numbers, self.length, self.kind, CONTEXT).to(box.low)
+        if not flow.invertible:
+            raise ValueError(
+                complain(
+                    "kind",
+                    "a kind of flow that has an inverse",
+                    self.kind,
+                    "Take affine_coupling or spline_coupling.",
+                )
+            )
+        guide = _Flow(box, horizon, shape)
+        guide.begin(flow, *spread_out(box, horizon, shape, self.spread, proposal))
+        return guide
+
+
+class _Flow(BoxGuide):
+    flow: NormalizingFlow
+    loc: Tensor  # (restarts, *batch, numbers)
+    log_scale: Tensor  # (restarts, *batch, numbers)
+    context: Tensor  # (restarts, *batch, CONTEXT)
+
+    def begin(self, flow: NormalizingFlow, loc: Tensor, scale: Tensor) -> None:
+        self.flow = flow
+        self.loc, self.log_scale = nn.Parameter(loc), nn.Parameter(scale.log())
+        self.context = nn.Parameter(torch.randn(*self.shape, CONTEXT).to(loc))
+
+    def numbers(self) -> dist.TorchDistribution:
+        shaped = self.flow.condition(self.context).distribution()
+        moved = AffineTransform(self.loc, self.log_scale.exp(), event_dim=1)
+        return dist.TransformedDistribution(shaped, [moved])
+
+    def center_numbers(self) -> Tensor:
+        with torch.no_grad():
+            q = self.numbers()
+            draws = q.sample((DRAWS,))
+            best = q.log_prob(draws).argmax(0)
+            index = best[None, ..., None].expand(1, *draws.shape[1:])
+            return draws.gather(0, index).squeeze(0)
+
+    def step_on(self) -> None:
+        with torch.no_grad():
+            for parameter in (self.loc, self.log_scale):
+                steps = parameter.unflatten(-1, (self.horizon, -1))
+                parameter.copy_(one_step_on(steps, steps.dim() - 2).flatten(-2))

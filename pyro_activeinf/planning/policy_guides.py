@@ -1,0 +1,141 @@
+"""q(u_1:H) as Pyro guides that are made for a belief, and handed on to the next step."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, ABCMeta, abstractmethod
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.nn import PyroModule
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from ..filters import Filter
+from ..models.unroll import plates
+from ..records import Belief
+from .action_box import ActionBox
+from .priors import Proposal
+
+NEAR = 1e-3  # how close to a bound, in half widths, a proposal may start
+
+
+class _GuideMeta(ABCMeta, type(PyroModule)):  # type: ignore[misc]
+    """Lets a PyroModule have abstract methods."""
+
+
+class PolicyGuide(PyroModule, metaclass=_GuideMeta):  # type: ignore[metaclass]
+    """A Pyro program for q(u_1:H): samples ``policy``, ``(restarts, *batch, time, *event)``."""
+
+    @abstractmethod
+    def forward(self, belief: Belief) -> Any:
+        """Sample ``policy``, in plates for the restarts and for each batch dim of the belief."""
+
+    @abstractmethod
+    def centers(self) -> Tensor:
+        """One policy that stands for each restart, ``(restarts, *batch, time, *event)``."""
+
+    @abstractmethod
+    def step_on(self) -> None:
+        """Move what is known about later steps one step ahead: the first action was taken."""
+
+
+class GuideFamily(ABC):
+    """A kind of policy guide: what ``Variational(guide=)`` takes."""
+
+    @abstractmethod
+    def __call__(
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+    ) -> PolicyGuide:
+        """A fresh guide.
+
+        Args:
+            filter: whose actions they are.
+            horizon: number of steps.
+            shape: ``(restarts, *batch)``.
+            proposal: where to begin, as a prior says; ``None`` for all over the space.
+        """
+
+
+class BoxGuide(PolicyGuide):
+    r"""A guide over a box: real numbers, squashed into the bounds.
+
+    .. math::
+        x \sim q(x), \qquad u = c + h \tanh x, \qquad
+        \log q(u) = \log q(x) - \log |du / dx|
+
+    Args:
+        box: bounds c - h and c + h.
+        horizon: number of steps.
+        shape: ``(restarts, *batch)``.
+    """
+
+    def __init__(self, box: ActionBox, horizon: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.box, self.horizon, self.shape = box, horizon, shape
+
+    @abstractmethod
+    def numbers(self) -> dist.TorchDistribution:
+        """q(x) of batch shape ``(restarts, *batch)`` over flattened policies ``(numbers,)``."""
+
+    @abstractmethod
+    def center_numbers(self) -> Tensor:
+        """x that stands for each restart, ``(restarts, *batch, numbers)``."""
+
+    def forward(self, belief: Belief) -> Tensor:
+        """Sample ``policy``; the numbers that it is made of are a site of their own."""
+        with plates(torch.Size(self.shape)):
+            x = pyro.sample("policy_numbers", self.numbers(), infer={"is_auxiliary": True})
+            density = -self._log_slopes(x)
+            u = self.squash(x)
+            inside = dist.Delta(u, density, event_dim=1 + len(self.box.event))
+            return pyro.sample("policy", inside)
+
+    def centers(self) -> Tensor:
+        """See :class:`PolicyGuide`."""
+        return self.squash(self.center_numbers()).detach()
+
+    def squash(self, x: Tensor) -> Tensor:
+        """From numbers ``(.., numbers)`` to policies ``(.., time, *event)``."""
+        steps = x.unflatten(-1, (self.horizon, *self.box.event))
+        return self.box.center + self.box.half_width * steps.tanh()
+
+    def _log_slopes(self, x: Tensor) -> Tensor:
+        """log |du / dx|, ``(..)``."""
+        slopes = 2 * (math.log(2) - x - softplus(-2 * x))
+        return slopes.sum(-1) + self.horizon * self.box.half_width.log().sum()
+
+
+class NaturalGuide(BoxGuide):
+    """A guide over a box that knows the natural gradient of its own parameters."""
+
+    @abstractmethod
+    def natural_step(self, draws: Tensor, gradients: Tensor, rate: float) -> None:
+        r"""Go down :math:`E_q[f(x)] - H[q]`, a step of size ``rate`` in (0, 1].
+
+        Args:
+            draws: x, ``(draws, restarts, *batch, numbers)``.
+            gradients: of f at each of them, of the same shape.
+        """
+
+
+def spread_out(
+    box: ActionBox, horizon: int, shape: tuple[int, ...], spread: float, proposal: Proposal | None
+) -> tuple[Tensor, Tensor]:
+    """Where the numbers of each restart begin, and their scale: ``(restarts, *batch, numbers)``.
+
+    The first restart begins in the middle (of the proposal), the others about it.
+    """
+    size = (*shape, horizon, *box.event)
+    noise = torch.randn(size, dtype=box.low.dtype, device=box.low.device)
+    noise[0] = 0.0
+    loc, scale = torch.zeros_like(noise), torch.full_like(noise, spread)
+    if proposal is not None:
+        relative = ((proposal.mean - box.center) / box.half_width).clamp(NEAR - 1, 1 - NEAR)
+        loc = relative.atanh().expand(size)
+        scale = (proposal.std / (box.half_width * (1 - relative.square()))).expand(size)
+        noise = noise * scale
+    flat = 1 + len(box.event)
+    return (loc + noise).flatten(-flat), scale.flatten(-flat)

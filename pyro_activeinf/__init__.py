@@ -17,7 +17,7 @@ from . import (
     plots,
     records,
 )
-from .agents import Agent
+from .agents import Agent, HierarchicalAgent
 from .export import to_arviz
 from .free_energy import VariationalFreeEnergy
 from .guides import RecognitionGuide
@@ -33,6 +33,7 @@ __all__ = [
     "ExpectedFreeEnergyTerms",
     "FreeEnergyTerms",
     "GenerativeModel",
+    "HierarchicalAgent",
     "PolicyPosterior",
     "RecognitionGuide",
     "Trajectory",

@@ -263,6 +263,16 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         values = sweep(belief.probs, [look for look in looks if look is not None], arrays.move)
         return ExpectedFreeEnergyTerms(values, self.observation_sites)
 
+    def log_likelihoods(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
+        """log p(o | s) of each site that was seen, ``(*batch, states)``; linked ones together."""
+        by_site("observation", observation, self.observation_sites)
+        return self._current().likelihoods(observation)
+
+    @property
+    def log_transition(self) -> Tensor:
+        """log p(s' | s, u) of the joint state, ``(actions, states, next states)``."""
+        return self._current().dynamics.log_transition
+
     @property
     def transition(self) -> Tensor:
         """p(s' | s, u) of the joint state, ``(actions, states, next states)``."""

@@ -1,0 +1,254 @@
+"""Agents over agents: each level plans within the context that the one above sets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .. import ops
+from .._checks import batch_dims, complain, known_names
+from ..compile import Settled, control_sizes
+from ..filters import JointBelief
+from ..records import FreeEnergyTerms, PolicyPosterior
+from .level import Level, as_level
+from .tower import Chosen, LevelState, Tower
+
+
+@dataclass(frozen=True)
+class HierarchicalBelief:
+    """What all levels believe, lowest first, and the free energy of the last observation."""
+
+    levels: tuple[JointBelief, ...]
+    terms: FreeEnergyTerms  # (*batch), nats: sites are called f"level{i}/{site}", 1 = lowest
+
+    @property
+    def step(self) -> int:
+        """The time step of the lowest level since it began."""
+        return self.levels[0].step
+
+    @property
+    def batch_shape(self) -> torch.Size:
+        """Shape of the batch of beliefs."""
+        return self.levels[0].batch_shape
+
+    @property
+    def free_energy(self) -> Tensor:
+        """F_total = sum of F_i over levels, ``(*batch)``, in nats."""
+        return self.terms.total
+
+    @property
+    def marginals(self) -> dict[str, torch.distributions.Distribution]:
+        """A distribution for each state site of each level, ``f"level{i}/{site}"``."""
+        return {
+            f"level{i}/{name}": marginal
+            for i, belief in enumerate(self.levels, 1)
+            for name, marginal in belief.marginals.items()
+        }
+
+
+class HierarchicalAgent:
+    r"""Perceives, plans and acts with models one above the other, each with its own clock.
+
+    An observation site of level i + 1 that has the name of an initial-state site of level i links
+    the two. A step of the level above lasts as many steps of the one below as that level's
+    ``steps_per_update`` says (or until its condition holds); then the level above acts, and the
+    level below begins anew in the context that is predicted.
+
+    .. math::
+        F = \sum_i F_i, \qquad F_i = E_q[\log q(s_i|s_{i+1}) - \log p(s_i|s_{i+1})]
+            - \textstyle\sum_{o \in i} E_q[\log p(o|s_i)]
+
+    Beliefs are exact: those of the one model that has all levels in it. What the world is shown is
+    the action of the lowest level.
+
+    Args:
+        levels: lowest first: :class:`Level`, or models with nothing to choose.
+
+    Raises:
+        ValueError: where neighbors share no site.
+
+    Reference: Friston, Rosch, Parr, Price and Bowman (2017), "Deep temporal models and active
+    inference", Neuroscience and Biobehavioral Reviews 77.
+    """
+
+    def __init__(self, levels: Sequence[Level | Any]) -> None:
+        if isinstance(levels, Level) or not isinstance(levels, Sequence) or len(levels) < 2:
+            raise ValueError(complain("levels", "two levels or more, lowest first", repr(levels)))
+        self.tower = Tower([as_level(level) for level in levels])
+        self.reset()
+
+    def reset(self, batch_shape: tuple[int, ...] = ()) -> None:
+        """Forget the episode: the next observation is the first. Batched where asked."""
+        self.batch_shape = batch_dims(batch_shape)
+        self.states: list[LevelState] | None = None
+        self.belief: HierarchicalBelief | None = None
+        self.posteriors: dict[int, PolicyPosterior] = {}
+        self.actions: dict[int, Tensor] = {}
+
+    def perceive(self, observation: Mapping[str, Any], action: Any = None) -> HierarchicalBelief:
+        """Update all levels.
+
+        Args:
+            observation: site to value ``(*batch, *event)``, by the site's own name, or
+                ``f"level{i}/{site}"`` where several levels have it.
+            action: what was done since the last observation, where it was not chosen by
+                :meth:`act`: of the lowest level, or number of the level (1 = lowest) to action.
+
+        Raises:
+            ValueError: for an unknown site, an impossible observation, or a missing action. The
+                beliefs are then unchanged.
+        """
+        seen = self._by_level(observation)
+        with Settled():
+            before = self._before(action)
+            after, accuracy = self._seen(before, seen)
+            surprise = self.tower.surprise(before, after)
+        self.states = after
+        self.posteriors, self.actions = {}, {}
+        self.belief = HierarchicalBelief(
+            tuple(state.belief for state in after), _terms(surprise, accuracy)
+        )
+        return self.belief
+
+    def _before(self, action: Any) -> list[LevelState]:
+        if self.states is None:
+            return self.tower.begun(self.batch_shape)
+        ended = self._ended(self.states)
+        taken = dict(self.actions)
+        if isinstance(action, Mapping):
+            taken |= {number - 1: each for number, each in action.items()}
+        elif action is not None:
+            taken[0] = action
+        choosing = self._choosing()
+        if 0 in choosing and 0 not in taken:
+            raise ValueError(
+                complain("action", "an action between two observations", None, "Call act() first.")
+            )
+        for i in choosing:
+            if i not in taken:
+                taken[i] = self._decided(i)
+        return self.tower.advanced(self.states, taken, ended)
+
+    def _ended(self, states: Sequence[LevelState]) -> list[Chosen]:
+        """Whether each level has come to the end of the step of the level above."""
+        found: list[Chosen] = []
+        for floor, state in zip(self.tower.floors[:-1], states, strict=False):
+            over = state.ticks >= floor.level.steps_per_update
+            if floor.level.until is not None:
+                over = over | torch.as_tensor(floor.level.until(state.belief))
+            same = bool(over.all()), not bool(over.any())
+            found.append(True if same[0] else False if same[1] else over)
+        return found
+
+    def _acting(self, ended: Sequence[Chosen]) -> list[int]:
+        """Levels that act next: all levels below have come to an end, at least for some."""
+        found = [0]
+        for i, over in enumerate(ended):
+            if over is False:
+                break
+            found.append(i + 1)
+        return found
+
+    def _seen(
+        self, before: Sequence[LevelState], seen: Mapping[int, dict[str, Any]]
+    ) -> tuple[list[LevelState], dict[int, dict[str, Tensor]]]:
+        each: dict[int, dict[str, Tensor]] = {}
+        states = list(before)
+        for i, part in seen.items():
+            each[i] = self.tower.floors[i].filter.log_likelihoods(part)
+            states[i] = replace(states[i], own=sum(each[i].values(), states[i].own))
+        after = self.tower.settled(states)
+        return after, {
+            i: {n: ops.exp_dot(after[i].belief.log_probs, v) for n, v in part.items()}
+            for i, part in each.items()
+        }
+
+    def _by_level(self, observation: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
+        """The observation of each level, without those that links stand for."""
+        known: dict[str, tuple[int, str]] = {}
+        for i, floor in enumerate(self.tower.floors):
+            linked = () if floor.link is None else floor.link.names
+            for name in floor.filter.observation_sites:
+                if name not in linked:
+                    known[f"level{i + 1}/{name}"] = (i, name)
+                    known.setdefault(name, (i, name))
+        known_names("observation", observation, list(known))
+        found: dict[int, dict[str, Any]] = {}
+        for key, value in observation.items():
+            i, name = known[key]
+            found.setdefault(i, {})[name] = value
+        return found
+
+    def plan(self) -> PolicyPosterior:
+        """Score the policies of each level that acts next; returns those of the lowest."""
+        choosing = self._choosing()
+        if 0 not in choosing:
+            raise ValueError(complain("levels[0]", "a model with actions to plan over", "none"))
+        for i in choosing:
+            self._planned(i)
+        return self.posteriors[0]
+
+    def _choosing(self) -> list[int]:
+        """Levels that act next and have a choice."""
+        if self.states is None:
+            raise ValueError(
+                complain("belief", "one to plan from", None, "Call perceive(observation) first.")
+            )
+        acting = self._acting(self._ended(self.states))
+        return [i for i in acting if self.tower.floors[i].filter.actions is not None]
+
+    def _planned(self, i: int) -> PolicyPosterior:
+        floor = self.tower.floors[i]
+        if i not in self.posteriors and self.belief is not None:
+            self.posteriors[i] = floor.level.planner(floor.filter, self.belief.levels[i])
+        return self.posteriors[i]
+
+    def _decided(self, i: int) -> Tensor:
+        if i not in self.actions:
+            posterior, level = self._planned(i), self.tower.floors[i].level
+            index = ops.draw(_rows(posterior), level.action_precision)
+            controls = control_sizes(level.model.actions)
+            several = len(controls) > 1
+            self.actions[i] = torch.stack(ops.unravel(index, controls), -1) if several else index
+        return self.actions[i]
+
+    def act(self) -> Tensor:
+        """Choose the next action of the lowest level, and of those that act along with it."""
+        self.plan()
+        self.actions = {}
+        for i in self._choosing():
+            self._decided(i)
+        return self.actions[0]
+
+    def action_probs(self, posterior: PolicyPosterior) -> Tensor:
+        """Probabilities of the lowest level's next action, ``(*batch, *controls)``."""
+        precision = self.tower.floors[0].level.action_precision
+        rows = ops.softmax(ops.log(_rows(posterior)), precision)
+        return rows.reshape(posterior.action_probs.shape)
+
+
+def _rows(posterior: PolicyPosterior) -> Tensor:
+    """Probabilities of the first action, ``(*batch, actions)``."""
+    return posterior.action_probs.flatten(posterior.probs.dim() - 1)
+
+
+def _terms(
+    surprise: Sequence[Tensor], accuracy: Mapping[int, Mapping[str, Tensor]]
+) -> FreeEnergyTerms:
+    zero = torch.zeros_like(surprise[0])
+    per_site = {
+        f"level{i + 1}/{name}": value
+        for i, part in accuracy.items()
+        for name, value in part.items()
+    }
+    complexity = {
+        f"level{i + 1}/state": F + sum(accuracy.get(i, {}).values(), zero)
+        for i, F in enumerate(surprise)
+    }
+    return FreeEnergyTerms(
+        sum(complexity.values(), zero), sum(per_site.values(), zero), per_site, complexity
+    )

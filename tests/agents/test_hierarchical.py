@@ -1,0 +1,193 @@
+"""Hierarchical agents against the one model that has all levels in it."""
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import Tensor
+
+from pyro_activeinf import Agent, Belief, GenerativeModel, HierarchicalAgent
+from pyro_activeinf.agents import Level
+from pyro_activeinf.models import TMaze
+from pyro_activeinf.planning import OpenLoop
+
+from .flattened import Array, Chain, conditional_kl, joint
+
+
+class Chained(GenerativeModel):
+    """A level as a program: its context is a state that stays."""
+
+    def __init__(self, chain: Chain, number: int) -> None:
+        super().__init__()
+        self.first, self.move, self.show = (
+            torch.from_numpy(part) for part in (chain.first, chain.move, chain.show)
+        )
+        self.context, self.state_name = f"c{number}", f"s{number}"
+        self.shown = f"c{number - 1}" if number > 1 else "o"
+
+    def initial(self) -> tuple[Tensor, Tensor]:
+        n = len(self.first)
+        c = pyro.sample(self.context, dist.Categorical(torch.ones(n, dtype=torch.float64) / n))
+        return c, pyro.sample(self.state_name, dist.Categorical(self.first[c]))
+
+    def transition(self, state: tuple[Tensor, Tensor], action: None) -> tuple[Tensor, Tensor]:
+        c, s = state
+        c = pyro.sample(self.context, dist.Categorical(torch.eye(len(self.first)).double()[c]))
+        return c, pyro.sample(self.state_name, dist.Categorical(self.move[s]))
+
+    def observe(self, state: tuple[Tensor, Tensor]) -> None:
+        pyro.sample(self.shown, dist.Categorical(self.show[state[1]]))
+
+
+def chains(sizes: list[int], outcomes: int, seed: int) -> list[Chain]:
+    """Random levels, lowest first."""
+    random = np.random.default_rng(seed)
+    contexts = [*(size + 1 for size in sizes[1:]), 1]
+    shown = [outcomes, *contexts[:-1]]
+    return [
+        Chain(*(random.dirichlet(np.full(b, 0.7), a) for a, b in ((c, n), (n, n), (n, k))))
+        for c, n, k in zip(contexts, sizes, shown, strict=True)
+    ]
+
+
+def agent_of(levels: list[Chain], clocks: list[int]) -> HierarchicalAgent:
+    models = [Chained(chain, i) for i, chain in enumerate(levels, 1)]
+    lower = [Level(m, steps_per_update=k) for m, k in zip(models, clocks, strict=False)]
+    return HierarchicalAgent([*lower, models[-1]])
+
+
+def table(joint_probs: dict[tuple[int, ...], float], sizes: list[int]) -> Array:
+    return np.array(list(joint_probs.values())).reshape(sizes)
+
+
+SHAPES = [([2, 3], [2]), ([3, 2], [3]), ([2, 2, 2], [2, 2]), ([2, 3, 2], [1, 2])]
+
+
+@pytest.mark.parametrize(("sizes", "clocks"), SHAPES)
+@pytest.mark.parametrize("seed", range(3))
+def test_beliefs_and_free_energy_are_those_of_the_flattened_model(
+    sizes: list[int], clocks: list[int], seed: int
+) -> None:
+    levels = chains(sizes, 3, seed)
+    agent = agent_of(levels, clocks)
+    outcomes = np.random.default_rng(seed).integers(-1, 3, size=9).tolist()
+    evidence = 1.0
+    for t, outcome in enumerate(outcomes):
+        belief = agent.perceive({"o": outcome})
+        exact = table(joint(levels, clocks, outcomes[: t + 1]), sizes)
+        total = exact.sum()
+        for i in range(len(sizes)):
+            marginal = exact.sum(tuple(j for j in range(len(sizes)) if j != i)) / total
+            found = belief.marginals[f"level{i + 1}/s{i + 1}"].probs
+            np.testing.assert_allclose(found, marginal, atol=1e-10)
+        assert float(belief.free_energy) == pytest.approx(-np.log(total / evidence), abs=1e-10)
+        evidence = total
+
+
+@pytest.mark.parametrize(("sizes", "clocks"), SHAPES)
+def test_free_energy_of_each_level_is_its_own_share(sizes: list[int], clocks: list[int]) -> None:
+    levels = chains(sizes, 3, 7)
+    agent = agent_of(levels, clocks)
+    outcomes = [0, 2, 1, 1, 0, 2]
+    for t, outcome in enumerate(outcomes):
+        terms = agent.perceive({"o": outcome}).terms
+        seen = [*outcomes[:t], outcome]
+        new, old = (table(joint(levels, clocks, x), sizes) for x in (seen, [*outcomes[:t], -1]))
+        new, old = new / new.sum(), old / old.sum()
+        for i in range(len(sizes)):
+            share = conditional_kl(new, old, i)
+            found = terms.per_level[i + 1]
+            assert float(found.complexity) == pytest.approx(share, abs=1e-10)
+        marginal = new.sum(tuple(range(1, len(sizes))))
+        accuracy = float(marginal @ np.log(levels[0].show[:, outcome]))
+        assert float(terms.per_level[1].accuracy) == pytest.approx(accuracy, abs=1e-10)
+
+
+def test_members_of_a_batch_keep_their_own_clocks() -> None:
+    levels = chains([3, 2, 2], 3, 3)
+    models = [Chained(chain, i) for i, chain in enumerate(levels, 1)]
+
+    def sure(belief: Belief) -> Tensor:
+        return belief.marginals["s1"].probs.amax(-1) > 0.8
+
+    def agent() -> HierarchicalAgent:
+        low = Level(models[0], steps_per_update=4, until=sure)
+        return HierarchicalAgent([low, Level(models[1], steps_per_update=2), models[2]])
+
+    outcomes = torch.from_numpy(np.random.default_rng(1).integers(3, size=(5, 12)))
+    together = agent()
+    together.reset((5,))
+    alone = [agent() for _ in range(5)]
+    for t in range(12):
+        belief = together.perceive({"o": outcomes[:, t]})
+        for b, single in enumerate(alone):
+            expected = single.perceive({"o": outcomes[b, t]})
+            for name, marginal in expected.marginals.items():
+                torch.testing.assert_close(belief.marginals[name].probs[b], marginal.probs)
+            torch.testing.assert_close(belief.free_energy[b], expected.free_energy)
+    assert len({tuple(state.ticks.tolist()) for state in together.states}) > 1
+
+
+class Place(GenerativeModel):
+    """Where the reward is: told to the maze below as its context."""
+
+    actions = None
+
+    def initial(self) -> Tensor:
+        return pyro.sample("place", dist.Categorical(torch.tensor([0.5, 0.5])))
+
+    def transition(self, place: Tensor, action: None) -> Tensor:
+        return pyro.sample("place", dist.Categorical(torch.eye(2)[place]))
+
+    def observe(self, place: Tensor) -> None:
+        pyro.sample("context", dist.Categorical(torch.eye(2)[place]))
+
+
+def test_a_level_that_tells_what_is_known_anyway_changes_nothing() -> None:
+    plain = Agent(TMaze(), planner=OpenLoop(2))
+    both = HierarchicalAgent([Level(TMaze(), OpenLoop(2), steps_per_update=9), Place()])
+    for position, reward, action in [(0, 0, 3), (3, 0, 1), (1, 2, 1)]:
+        seen = {"position": position, "reward": reward}
+        expected, found = plain.perceive(seen), both.perceive(seen)
+        for name, marginal in expected.marginals.items():
+            torch.testing.assert_close(found.marginals[f"level1/{name}"].probs, marginal.probs)
+        torch.testing.assert_close(plain.plan().probs, both.plan().probs)
+        plain.action = both.actions[0] = torch.tensor(action)
+
+
+def test_what_one_trial_taught_is_known_in_the_next() -> None:
+    pyro.set_rng_seed(0)
+    agent = HierarchicalAgent([Level(TMaze(), OpenLoop(2), steps_per_update=3), Place()])
+    agent.perceive({"position": 0, "reward": 0})
+    assert agent.act() == 3  # to the cue
+    agent.perceive({"position": 4, "reward": 0}, action=3)  # which tells the context
+    agent.perceive({"position": 2, "reward": 2}, action=2)
+    found = agent.perceive({"position": 0, "reward": 0}, action=0)  # the next trial
+    assert found.marginals["level1/location"].probs.tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert float(found.marginals["level1/context"].probs.max()) > 0.97
+    assert agent.act() in (1, 2)  # no need of the cue any more
+
+
+def test_an_impossible_observation_changes_nothing() -> None:
+    agent = HierarchicalAgent([Level(TMaze(), OpenLoop(2), steps_per_update=3), Place()])
+    agent.perceive({"position": 0, "reward": 0})
+    agent.act()
+    belief, states = agent.belief, agent.states
+    with pytest.raises(ValueError, match="`observation`"):
+        agent.perceive({"position": 1, "reward": 0}, action=3)
+    assert agent.belief is belief
+    assert agent.states is states
+
+
+@pytest.mark.parametrize(
+    ("levels", "told"),
+    [
+        ([TMaze()], "`levels`: expected two levels or more"),
+        ([TMaze(), TMaze()], "`levels\\[1\\]`: expected an observation site with the name"),
+        ([TMaze(), TMaze], "`model`: expected a model with initial"),
+    ],
+)
+def test_levels_that_do_not_meet_are_refused(levels: list[object], told: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=told):
+        HierarchicalAgent(levels)

@@ -187,7 +187,7 @@ class DirichletLearner(Learner):
             )
             for name in self._seen[0]
         }
-        moves = [x.expand(*batch, *x.shape[x.dim() - event :]) for x in self._done]
+        moves = [x.expand((*batch, *x.shape[x.dim() - event :])) for x in self._done]
         return seen, torch.stack(moves, len(batch)) if moves else None
 
     def state_dict(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from . import (
 )
 from .agents import Agent, HierarchicalAgent
 from .export import to_arviz
-from .free_energy import VariationalFreeEnergy
+from .free_energy import ExpectedFreeEnergy, VariationalFreeEnergy
 from .guides import RecognitionGuide
 from .models import GenerativeModel
 from .records import Belief, ExpectedFreeEnergyTerms, FreeEnergyTerms, PolicyPosterior, Trajectory
@@ -30,6 +30,7 @@ envs.register()
 __all__ = [
     "Agent",
     "Belief",
+    "ExpectedFreeEnergy",
     "ExpectedFreeEnergyTerms",
     "FreeEnergyTerms",
     "GenerativeModel",

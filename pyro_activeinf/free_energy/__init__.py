@@ -6,6 +6,7 @@ from .choice import choose
 from .estimated import Estimated
 from .estimator import Estimator
 from .exact import Exact
+from .expected import ExpectedFreeEnergy
 from .gaussian import Gaussian
 from .mixed import Mixed
 from .nested import Nested
@@ -23,6 +24,7 @@ __all__ = [
     "Estimated",
     "Estimator",
     "Exact",
+    "ExpectedFreeEnergy",
     "Gaussian",
     "Mixed",
     "Nested",

@@ -39,7 +39,7 @@ def differentiable(elbo: ELBO) -> Loss:
 
 def _graph_loss(elbo: Any, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Tensor:
     value, surrogate = elbo._loss_and_surrogate_loss(model, guide, args, kwargs)
-    return _valued(-value, surrogate)
+    return valued(-value, surrogate)
 
 
 def _renyi_loss(elbo: Any, model: Any, guide: Any, *args: Any, **kwargs: Any) -> Tensor:
@@ -57,7 +57,7 @@ def _renyi_loss(elbo: Any, model: Any, guide: Any, *args: Any, **kwargs: Any) ->
     log_weights = (1.0 - elbo.alpha) * log_ratio.detach()
     log_mean = log_weights.logsumexp(0, keepdim=True) - math.log(elbo.num_particles)
     weighted = ((log_weights - log_mean).exp() * surrogate).sum() / elbo.num_particles
-    return _valued(-log_mean.sum() / (1.0 - elbo.alpha), -weighted)
+    return valued(-log_mean.sum() / (1.0 - elbo.alpha), -weighted)
 
 
 def _renyi_particle(elbo: Any, model_trace: Trace, guide_trace: Trace) -> tuple[Tensor, Tensor]:
@@ -77,6 +77,6 @@ def _samples(trace: Trace) -> list[Any]:
     return [site for site in trace.nodes.values() if site["type"] == "sample"]
 
 
-def _valued(value: Tensor, surrogate: Tensor) -> Tensor:
+def valued(value: Tensor, surrogate: Tensor) -> Tensor:
     """The first one's value with the second one's gradient."""
     return value.detach() + (surrogate - surrogate.detach())

@@ -22,7 +22,7 @@ from .outcome_rules import Quadrature, finite_support
 MOST_OUTCOMES = 4096  # joint outcomes that are enumerated unasked
 
 
-def choose(belief: Belief, outcomes: Mapping[str, Any]) -> Estimator:
+def choose(belief: Belief | None, outcomes: Mapping[str, Any]) -> Estimator:
     """The estimator with the least noise that can be had without approximating.
 
     - every outcome can be enumerated: :class:`Exact`;
@@ -31,7 +31,7 @@ def choose(belief: Belief, outcomes: Mapping[str, Any]) -> Estimator:
     - anything else: :class:`Nested`.
 
     Args:
-        belief: what is believed about the state.
+        belief: what is believed about the state; ``None`` where there are only draws of it.
         outcomes: observation site to a distribution as ``observe`` draws from.
 
     Example:

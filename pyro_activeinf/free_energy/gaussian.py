@@ -59,7 +59,7 @@ class Gaussian(Estimator):
         entropy = torch.stack([_entropy(moments.cov[..., span, span]) for span in spans], -1)
         each = list(prediction.likelihood.entropy().values())
         unclear = torch.stack([sum(each[1:], each[0]), *each], -1)
-        ambiguity = expected(prediction.weights, unclear)
+        ambiguity = _mean(prediction.weights, unclear)
         worth = _pragmatic(prediction, moments)
         values = torch.stack([worth, entropy, ambiguity, torch.zeros_like(worth)], -2)
         sites = moments.layout.names
@@ -90,11 +90,17 @@ class _Moments:
         parts = {name: _moments(name, fn, shape) for name, fn in likelihood.sites.items()}
         means = torch.cat([mean for mean, _ in parts.values()], -1)
         noise = _block_diagonal([cov for _, cov in parts.values()])
-        mean = expected(prediction.weights, means)
+        mean = _mean(prediction.weights, means)
         away = means - mean
         outer = away.unsqueeze(-1) * away.unsqueeze(-2)
         layout = Layout({name: fn.event_shape for name, fn in likelihood.sites.items()})
-        return cls(layout, means, noise, mean, expected(prediction.weights, outer + noise))
+        return cls(layout, means, noise, mean, _mean(prediction.weights, outer + noise))
+
+
+def _mean(weights: Tensor, values: Tensor) -> Tensor:
+    """Mean over particles of values ``(particles, *batch, ..)``."""
+    beside = weights.reshape(*weights.shape, *[1] * (values.dim() - weights.dim()))
+    return expected(beside, values)
 
 
 def _require_apart(likelihood: Likelihood) -> None:

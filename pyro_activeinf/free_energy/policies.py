@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,6 +14,7 @@ from .._checks import complain, numbers, one_batch, positive_int
 from ..compile import Settled
 from ..filters import Filter
 from ..filters.base import PolicyScoring
+from ..filters.prediction import Estimate, Lazily
 from ..records import Belief, ExpectedFreeEnergyTerms
 
 
@@ -38,7 +41,8 @@ def score_policies(
 
     Returns:
         Terms ``(*batch, policies, time)``; their ``values`` are
-        ``(*batch, policies, time, 4, 1 + sites)``.
+        ``(*batch, policies, time, 4, 1 + sites)``. Where the filter estimates them, an
+        :class:`~pyro_activeinf.filters.prediction.Estimate` with the error of each step.
 
     Raises:
         ValueError: for policies whose shape does not fit the actions or the belief.
@@ -63,9 +67,17 @@ def score_policies(
         return filter.score(belief, moves)
     count = math.prod(belief.batch_shape) * filter.scoring_bytes
     rows = max(1, positive_int("memory_limit", memory_limit) // max(1, count))
+    spare = rows >= moves.shape[-2 - event] * moves.shape[-1 - event]
     with Settled():
-        chunks = [_scored(filter, belief, chunk, event) for chunk in moves.split(rows, -2 - event)]
-    return ExpectedFreeEnergyTerms(torch.cat(chunks, -4), filter.observation_sites)
+        chunks = [
+            _scored(filter, belief, chunk, event, spare) for chunk in moves.split(rows, -2 - event)
+        ]
+    values = torch.cat([values for values, _ in chunks], -4)
+    errors = [errors for _, errors in chunks]
+    if not all(each for chunk in errors for each in chunk):
+        return ExpectedFreeEnergyTerms(values, filter.observation_sites)
+    make = {name: partial(_over_time, name, errors) for name in errors[0][0]}
+    return Estimate(values, filter.observation_sites, Lazily(make))
 
 
 def _laid_out(policies: Any, batch: torch.Size, event: tuple[int, ...]) -> Tensor:
@@ -85,14 +97,33 @@ def _laid_out(policies: Any, batch: torch.Size, event: tuple[int, ...]) -> Tenso
     return moves
 
 
-def _scored(filter: Filter, belief: Belief, moves: Tensor, event: int) -> Tensor:
-    """Terms of some policies, ``(*batch, policies, time, 4, 1 + sites)``."""
+def _scored(
+    filter: Filter, belief: Belief, moves: Tensor, event: int, spare: bool
+) -> tuple[Tensor, list[Mapping[str, Tensor]]]:
+    """Terms of some policies, ``(*batch, policies, time, 4, 1 + sites)``; errors of each step.
+
+    Errors wait until they are asked for where there is memory to spare for what they are made of.
+    """
     count, steps = moves.shape[moves.dim() - event - 2 : moves.dim() - event]
+    wide = (*belief.batch_shape, count)
     current = belief.reshape(*belief.batch_shape, 1)
     found: list[Tensor] = []
+    errors: list[Mapping[str, Tensor]] = []
     for t in range(steps):
         action = None if filter.actions is None else moves.select(-1 - event, t)
         current = filter.predict(current, action)
-        values = filter.expected_free_energy(current).values
-        found.append(values.expand(*belief.batch_shape, count, *values.shape[-2:]))
-    return torch.stack(found, -3)
+        terms = filter.expected_free_energy(current)
+        found.append(terms.values.expand(*wide, *terms.values.shape[-2:]))
+        each = terms.standard_error if isinstance(terms, Estimate) else {}
+        late = Lazily({name: partial(_wide, each, name, wide) for name in each})
+        errors.append(late if spare else dict(late))
+    return torch.stack(found, -3), errors
+
+
+def _wide(errors: Mapping[str, Tensor], name: str, shape: tuple[int, ...]) -> Tensor:
+    return errors[name].expand(shape)
+
+
+def _over_time(name: str, chunks: Sequence[Sequence[Mapping[str, Tensor]]]) -> Tensor:
+    """The standard error of a term, ``(*batch, policies, time)``."""
+    return torch.cat([torch.stack([step[name] for step in chunk], -1) for chunk in chunks], -2)

@@ -13,8 +13,9 @@ from .factor import ExpectedLogDensity, Factor, Variable, message
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .precision import Gamma, Wishart
-from .program import Program
+from .program import Program, guide_of
 from .rule import Beliefs, free_energy, gathered, step, toward_valid, update
+from .start import starting, usual_order
 from .transformed import Transformed
 
 __all__ = [
@@ -43,8 +44,11 @@ __all__ = [
     "Wishart",
     "free_energy",
     "gathered",
+    "guide_of",
     "message",
+    "starting",
     "step",
     "toward_valid",
     "update",
+    "usual_order",
 ]

@@ -22,7 +22,7 @@ class Variable:
     name: str
     family: Family
     batch_shape: tuple[int, ...] = ()
-    local: bool = False  # of some rows of the data, and not of the others
+    scale: float = 1.0  # how many rows of the data each stands for, where some are left out
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -79,7 +79,7 @@ def latent_of(site: Site, joint: bool) -> Latent:
         return _vector(site, joint)
     family = _family(site, fn)
     batch = site.value.shape[: site.value.dim() - len(family.event_shape)]
-    return Latent(site, Variable(site.name, family, tuple(batch), site.local), False)
+    return Latent(site, Variable(site.name, family, tuple(batch), site.scale), False)
 
 
 def can_be_joint(site: Site) -> bool:
@@ -87,7 +87,7 @@ def can_be_joint(site: Site) -> bool:
     fn = site.fn
     while isinstance(fn, Independent):
         fn = fn.base_dist
-    return isinstance(fn, dist.Normal) and not site.local
+    return isinstance(fn, dist.Normal) and site.scale == 1
 
 
 def _vector(site: Site, joint: bool) -> Latent:
@@ -95,7 +95,7 @@ def _vector(site: Site, joint: bool) -> Latent:
     batch = () if joint else tuple(shape[: site.batch_dims])
     dim = math.prod(shape[len(batch) :])
     family: Family = MultivariateGaussian(dim)
-    variable = Variable(site.name, family, batch, site.local)
+    variable = Variable(site.name, family, batch, site.scale)
     return Latent(site, variable, joint)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -45,7 +46,8 @@ class Site:
     observed: bool
     parents: tuple[str, ...]  # latent sites that it depends on, without itself
     plates: Mapping[str, int]  # name -> dim, counted from the right of the batch dims
-    local: bool  # within a plate that is subsampled
+    frames: tuple[Any, ...]  # the plates themselves
+    scale: float  # rows for each of those that a plate has, where it is subsampled
 
     @property
     def batch_dims(self) -> int:
@@ -82,6 +84,11 @@ class Reading:
         if all(site.observed for site in self.sites.values()):
             expected = "a program with latent sites"
             raise ValueError(complain("model", expected, f"observed ones: {list(self.sites)}"))
+
+    @property
+    def subsampled(self) -> bool:
+        """Whether some plate has a part of its rows."""
+        return any(_left_out(frame) != 1 for s in self.sites.values() for frame in s.frames)
 
     def log_density(self, site: str, values: Mapping[str, Tensor]) -> Tensor:
         """Log p(site | parents) at given values, ``(*batch, *event dims made of batch dims)``."""
@@ -178,10 +185,10 @@ def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
         bool(node["is_observed"]),
         tuple(parents),
         {frame.name: frame.dim for frame in frames},
-        any(_subsampled(frame) for frame in frames),
+        tuple(frames),
+        math.prod(_left_out(frame) for frame in frames),
     )
 
 
-def _subsampled(frame: Any) -> bool:
-    full = getattr(frame, "full_size", None)
-    return full is not None and full != frame.size
+def _left_out(frame: Any) -> float:
+    return 1.0 if frame.full_size is None else float(frame.full_size) / float(frame.size)

@@ -64,8 +64,9 @@ class Beliefs:
 
     def negative_entropy(self, name: str) -> Tensor:
         """E_q[log q] of a variable."""
-        family = self.variables[name].family
-        return family.negative_entropy(self.natural[name], self.means[name]).sum()
+        variable = self.variables[name]
+        each = variable.family.negative_entropy(self.natural[name], self.means[name])
+        return variable.scale * each.sum()
 
 
 def free_energy(factors: Sequence[Factor], beliefs: Beliefs) -> Tensor:
@@ -74,9 +75,13 @@ def free_energy(factors: Sequence[Factor], beliefs: Beliefs) -> Tensor:
     return sum(beliefs.negative_entropies.values(), torch.zeros(())) - energy
 
 
-def gathered(factors: Sequence[Factor], variable: str, means: Means) -> Tensor:
-    r""":math:`\nabla_\mu E_q[\log p(x, z)]`: the sum of the messages to a variable."""
-    return torch.stack([message(factor, variable, means) for factor in factors]).sum(0)
+def gathered(factors: Sequence[Factor], variable: Variable, means: Means) -> Tensor:
+    r""":math:`\nabla_\mu E_q[\log p(x, z)]`: the sum of the messages to a variable.
+
+    Of one that stands for several rows, for each of them.
+    """
+    each = [message(factor, variable.name, means) for factor in factors]
+    return torch.stack(each).sum(0) / variable.scale
 
 
 def update(
@@ -92,7 +97,7 @@ def update(
     Raises:
         ValueError: where no step leads to a belief.
     """
-    toward = gathered(factors, name, beliefs.means)
+    toward = gathered(factors, beliefs.variables[name], beliefs.means)
     return toward_valid(factors, beliefs, name, toward, rho, safe)
 
 

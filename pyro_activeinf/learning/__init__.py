@@ -8,6 +8,7 @@ from .dirichlet import DirichletUpdate, LearnedCounts, learn_dirichlet
 from .dirichlet_learner import DirichletLearner, EachEpisode, EachStep
 from .fit import fit
 from .learner import Experience, Learner
+from .natural import NaturalGradientSVI
 from .online import OnlineLearner
 from .replay import Replay, Transitions
 from .run import TrainingRun
@@ -24,6 +25,7 @@ __all__ = [
     "LearnedCounts",
     "Learner",
     "LearningRate",
+    "NaturalGradientSVI",
     "OnlineLearner",
     "Plateau",
     "Replay",

@@ -10,9 +10,8 @@ import torch
 from torch import Tensor
 
 from .._checks import batch_dims, complain, known_names
-from ..conjugacy import Beliefs, ExpectedLogDensity, Factor, Family, Program, Variable
+from ..conjugacy import Beliefs, ExpectedLogDensity, Factor, Family, Program, Variable, starting
 from ..conjugacy import free_energy as free_energy_of
-from .start import started
 
 
 class FactorGraph:
@@ -164,11 +163,7 @@ class FactorGraph:
             if not self.around(name):
                 expected = "a variable in at least one factor"
                 raise ValueError(complain(name, expected, "one in none"))
-        natural = {
-            name: self._starts.get(name, started(variable, self.around(name)))
-            for name, variable in self.variables.items()
-        }
-        return Beliefs.of(self.variables, natural)
+        return starting(self.variables, list(self.factors.values())).moved(self._starts)
 
     def free_energy(self, beliefs: Beliefs) -> Tensor:
         """F of beliefs, in nats."""

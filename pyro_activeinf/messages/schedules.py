@@ -10,13 +10,7 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, known_names
-from ..conjugacy import (
-    Beliefs,
-    Categorical,
-    DiscreteChain,
-    message,
-    toward_valid,
-)
+from ..conjugacy import Beliefs, message, toward_valid, usual_order
 from .graph import FactorGraph
 
 Messages = dict[tuple[str, str], Tensor]  # (factor, variable) -> natural coordinates
@@ -54,14 +48,14 @@ class Sequential(Schedule):
         for name in self._order(graph):
             factors = graph.around(name)
             each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
-            toward = torch.stack(list(each.values())).sum(0)
+            toward = torch.stack(list(each.values())).sum(0) / graph.variables[name].scale
             beliefs = toward_valid(factors, beliefs, name, toward, 1.0, name in safe)
             sent |= each
         return beliefs, sent
 
     def _order(self, graph: FactorGraph) -> tuple[str, ...]:
         if self.order is None:
-            return usual_order(graph)
+            return usual_order(graph.variables)
         known_names("order", self.order, list(graph.variables))
         if missing := [name for name in graph.variables if name not in self.order]:
             raise ValueError(complain("order", "all variables", f"none of {missing}"))
@@ -94,17 +88,8 @@ class Parallel(Schedule):
         for name in graph.variables:
             factors = graph.around(name)
             each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
-            toward = torch.stack(list(each.values())).sum(0)
+            toward = torch.stack(list(each.values())).sum(0) / graph.variables[name].scale
             moved = toward_valid(factors, beliefs, name, toward, 1 - self.damping, False)
             found = found.moved({name: moved.natural[name]})
             sent |= each
         return found, sent
-
-
-def usual_order(graph: FactorGraph) -> tuple[str, ...]:
-    """As they were added, discrete variables last: their random start is what they start from."""
-
-    def discrete(name: str) -> bool:
-        return isinstance(graph.variables[name].family, Categorical | DiscreteChain)
-
-    return tuple(sorted(graph.variables, key=discrete))

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import singledispatch
 
 import torch
 from torch import Tensor
 
-from ..conjugacy import (
-    Categorical,
-    Factor,
-    Family,
-    Gaussian,
-    MultivariateGaussian,
-    Variable,
-    gathered,
-)
+from .chains import DiscreteChain
+from .counts import Categorical
+from .factor import Factor, Variable
+from .family import Family
+from .gaussian import Gaussian, MultivariateGaussian
+from .rule import Beliefs, gathered
 
 FARTHEST = 1.0  # of a location from that of its prior
 
@@ -26,7 +23,8 @@ def started(variable: Variable, factors: Sequence[Factor]) -> Tensor:
     natural = variable.family.neutral().expand(variable.shape)
     priors = [factor for factor in factors if factor.variables == (variable.name,)]
     if priors:
-        said = gathered(priors, variable.name, {variable.name: variable.family.mean(natural)})
+        means = {variable.name: variable.family.mean(natural)}
+        said = gathered(priors, variable, means)
         if bool(variable.family.valid(said).all()):
             natural = said
     return shaken(variable.family, natural)
@@ -64,3 +62,21 @@ def _(family: MultivariateGaussian, natural: Tensor) -> Tensor:
     scale = precision.diagonal(dim1=-2, dim2=-1).rsqrt().clamp(max=FARTHEST)
     move = torch.randn_like(shift) * scale
     return family.join(shift + (precision @ move.unsqueeze(-1)).squeeze(-1), square)
+
+
+def starting(variables: Mapping[str, Variable], factors: Sequence[Factor]) -> Beliefs:
+    """What the priors say about each variable, with noise that breaks symmetries."""
+    natural = {
+        name: started(variable, [factor for factor in factors if name in factor.variables])
+        for name, variable in variables.items()
+    }
+    return Beliefs.of(variables, natural)
+
+
+def usual_order(variables: Mapping[str, Variable]) -> tuple[str, ...]:
+    """As they are given, discrete variables last: the others learn from their random start."""
+
+    def discrete(name: str) -> bool:
+        return isinstance(variables[name].family, Categorical | DiscreteChain)
+
+    return tuple(sorted(variables, key=discrete))

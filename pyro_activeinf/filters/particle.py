@@ -17,7 +17,7 @@ from .._checks import batch_dims, by_site, complain, one_batch, positive_int
 from ..compile import Programs, compile_habit, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
-from .base import Filter
+from .base import Filter, require_belief
 from .nested import nested_terms
 from .particle_belief import Origin, ParticleBelief
 from .particle_guide import Proposal
@@ -156,6 +156,7 @@ class ParticleFilter(Filter):
         Raises:
             ValueError: for an action that does not fit the space, or batch dims that do not fit.
         """
+        require_belief(belief, ParticleBelief)
         move, event = self._programs.action(action)
         moving = torch.Size() if move is None else move.shape[: move.dim() - event]
         before = belief.widened(_one_batch(belief=belief.batch, action=moving))
@@ -181,6 +182,7 @@ class ParticleFilter(Filter):
             ValueError: for an unknown site, a value outside of its support, or an observation
                 that has probability zero for every particle. The belief stays as it was.
         """
+        require_belief(belief, ParticleBelief)
         by_site("observation", observation, self.observation_sites)
         return self._update(belief, self._programs.observed(observation))
 

@@ -60,7 +60,7 @@ class Proposal:
         known_names("guide", guide.sites, list(programs.states))
         model = Sampler(belief.shape, guide.values, belief.parameters)
         if origin.states is None:
-            model.run(programs.model.initial)
+            model.run(programs.call, programs.model.initial)
         else:
             model.run(programs.transition(origin.action), origin.states)
         ratio = sum(

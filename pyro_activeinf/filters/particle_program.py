@@ -8,6 +8,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import torch
+from pyro.nn import pyro_method
 from torch import Tensor
 
 from .._checks import complain, known_names, numbers, whole_numbers
@@ -24,6 +25,12 @@ from .sampling import Sampler, log_prob
 Values = Mapping[str, Tensor]
 
 
+@pyro_method
+def _known(model: Any, program: Callable[..., Any], *args: Any) -> Any:
+    """Run a program within its model's context."""
+    return program(*args)
+
+
 class ParticlePrograms:
     """The programs of a model, each called once for all particles.
 
@@ -34,12 +41,12 @@ class ParticlePrograms:
         self.model, self.random = model, random_names(model)
         shape = torch.Size((3, 2))  # particles and a batch
         with torch.random.fork_rng(devices=[]), torch.no_grad():
-            _require_single_priors(model)
+            self._require_single_priors()
             parameters = self.draw_parameters(shape)
             start, look = (Sampler(shape, parameters=parameters) for _ in range(2))
-            returned = _tried("initial", start, model.initial)
+            returned = _tried("initial", start, self.call, model.initial)
             _require_sites("initial", "state", start.sites)
-            _tried("observe", look, model.observe, returned)
+            _tried("observe", look, self.call, model.observe, returned)
             _require_sites("observe", "observation", look.sites)
         own = {name: Kind(value.dim() - 2) for name, value in parameters.items()}
         self.states = {name: _kind(name, fn) for name, fn in start.sites.items()}
@@ -54,6 +61,25 @@ class ParticlePrograms:
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self.log_preference(0, values)
             self._find_links(start.values, shape, parameters)
+
+    def call(self, program: Callable[..., Any], *args: Any) -> Any:
+        """Run a program; where parameters are random, so that Pyro knows their names."""
+        return _known(self.model, program, *args) if self.random else program(*args)
+
+    def _require_single_priors(self) -> None:
+        """Raise ``ValueError`` where a random parameter has batch dims of its own."""
+        sampler = Sampler(())
+        sampler.run(self.call, draw_random_parameters, self.model)
+        for name, fn in sampler.sites.items():
+            if fn.batch_shape:
+                raise ValueError(
+                    complain(
+                        f"the prior of '{name}'",
+                        "an empty batch shape",
+                        tuple(fn.batch_shape),
+                        f"Write PyroSample(prior.to_event({len(fn.batch_shape)})).",
+                    )
+                )
 
     def _find_links(self, values: Values, shape: torch.Size, parameters: Values) -> None:
         """Whether sites of a program depend on each other."""
@@ -70,13 +96,13 @@ class ParticlePrograms:
         if not self.random:
             return {}
         sampler = Sampler(shape)
-        sampler.run(draw_random_parameters, self.model)
+        sampler.run(self.call, draw_random_parameters, self.model)
         return {name: sampler.values[name] for name in sampler.values if name in self.random}
 
     def initial(self, shape: torch.Size, parameters: Values) -> dict[str, Tensor]:
         """Draws of the first state, ``(*shape, *event)`` for each site."""
         sampler = Sampler(shape, parameters=parameters)
-        sampler.run(self.model.initial)
+        sampler.run(self.call, self.model.initial)
         return self.full(sampler.values, "initial")
 
     def full(self, values: Values, program: str) -> dict[str, Tensor]:
@@ -95,15 +121,15 @@ class ParticlePrograms:
         shape = torch.broadcast_shapes(
             *(x.shape[: x.dim() - self.kinds[name].event_dim] for name, x in values.items())
         )
-        return Sampler(shape, values).run(self.model.initial)
+        return Sampler(shape, values).run(self.call, self.model.initial)
 
     def transition(self, action: Tensor | None) -> Callable[[Values], Any]:
         """p(s_t | s_{t-1}, u) as a program of the values of the state sites."""
-        return lambda values: self.model.transition(self.assembled(values), action)
+        return lambda values: self.call(self.model.transition, self.assembled(values), action)
 
     def observe(self, values: Values) -> Any:
         """p(o_t | s_t) as a program of the values of the state sites."""
-        return self.model.observe(self.assembled(values))
+        return self.call(self.model.observe, self.assembled(values))
 
     def log_preference(self, step: int, values: Values) -> dict[str, Tensor]:
         """log p~ of each site that ``prefer`` samples, in nats, at the values given."""
@@ -111,7 +137,7 @@ class ParticlePrograms:
         if prefer is None:
             return {}
         sampler = Sampler((), values)
-        sampler.run(prefer, *([step] if depends_on_step(self.model) else []))
+        sampler.run(self.call, prefer, *([step] if depends_on_step(self.model) else []))
         known_names("prefer", sampler.sites, list(values))
         return {name: log_prob(fn, values[name]) for name, fn in sampler.sites.items()}
 
@@ -210,22 +236,6 @@ def _require_sites(program: str, kind: str, sites: Mapping[str, Any]) -> None:
         raise ProgramError(
             complain(program, f"at least one {kind} site", "none", "Add a pyro.sample.")
         )
-
-
-def _require_single_priors(model: Any) -> None:
-    """Raise ``ValueError`` where a random parameter has batch dims that particles would meet."""
-    sampler = Sampler(())
-    sampler.run(draw_random_parameters, model)
-    for name, fn in sampler.sites.items():
-        if fn.batch_shape:
-            raise ValueError(
-                complain(
-                    f"the prior of '{name}'",
-                    "an empty batch shape",
-                    tuple(fn.batch_shape),
-                    f"Write PyroSample(prior.to_event({len(fn.batch_shape)})).",
-                )
-            )
 
 
 def _template(returned: Any, values: Values) -> Callable[[Values], Any] | None:

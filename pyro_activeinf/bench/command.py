@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -10,9 +11,9 @@ from typing import Any
 
 from .._checks import complain
 from . import record, registry
-from .experiment import Effort
+from .experiment import Effort, Start
 from .run import run
-from .side import pymdp
+from .side import Side, cpomdp, pymdp
 
 TEXT = "Time and memory beside those of a peer (pymdp), as a table, JSON and a figure."
 QUICK = Effort(turns=2, seconds=0.0)
@@ -40,6 +41,12 @@ def add_command(commands: Any) -> argparse.ArgumentParser:
         help="an interpreter with the peer: pip install inferactively-pymdp jax",
     )
     parser.add_argument(
+        "--cpomdp-python",
+        type=Path,
+        metavar="PATH",
+        help="an interpreter with the peer for Gaussian models: pip install cpomdp",
+    )
+    parser.add_argument(
         "--output",
         type=Path,
         default=Path("docs/results"),
@@ -64,10 +71,9 @@ def execute(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str
         known = "part of one of: " + "; ".join(registry.names())
         parser.error(complain("--only", known, options.only))
     rows, curves, outcomes = registry.matching(options.only, _measured(parser, options, folder))
-    python = options.peer_python
-    if python is not None and not python.is_file():
-        parser.error(complain("--peer-python", "a Python interpreter", f"{python}, not a file"))
-    peer = None if python is None else partial(pymdp, python)
+    peer = _started(parser, "--peer-python", options.peer_python, pymdp)
+    other = _started(parser, "--cpomdp-python", options.cpomdp_python, cpomdp)
+    others = {} if other is None else {"cpomdp": other}
     effort = QUICK if options.quick else Effort()
     if options.repeats is not None:
         effort = replace(effort, turns=options.repeats)
@@ -76,13 +82,24 @@ def execute(parser: argparse.ArgumentParser, options: argparse.Namespace) -> str
         curves = [experiment.shrunk() for experiment in curves]
         outcomes = [experiment.shrunk() for experiment in outcomes]
     try:
-        results = run(rows, curves, folder, peer, effort, outcomes=outcomes)
+        results = run(rows, curves, folder, peer, effort, outcomes=outcomes, others=others)
     except OSError as error:
         got = f"{folder} ({error.strerror or error})"
         parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
     except ValueError as error:
         parser.error(str(error))
     return f"{results.table()}\n{record.NAME} is in {folder}.".lstrip()
+
+
+def _started(
+    parser: argparse.ArgumentParser, option: str, python: Path | None, side: Callable[[Path], Side]
+) -> Start | None:
+    """How to start a peer in its interpreter; ``None`` where none was named."""
+    if python is None:
+        return None
+    if not python.is_file():
+        parser.error(complain(option, "a Python interpreter", f"{python}, not a file"))
+    return partial(side, python)
 
 
 def _measured(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
@@ -38,14 +38,22 @@ class Lab:
     Args:
         ours, peer: how to start each side; no peer where ``None``.
         effort: how long to measure.
+        others: how to start further peers, by their names; each is started when first needed.
 
     Attributes:
         absence: a sentence where there is no peer, else empty.
         facts: names and versions of what is measured.
     """
 
-    def __init__(self, ours: Start, peer: Start | None, effort: Effort) -> None:
+    def __init__(
+        self,
+        ours: Start,
+        peer: Start | None,
+        effort: Effort,
+        others: Mapping[str, Start] | None = None,
+    ) -> None:
         self._start, self._start_peer, self.effort = ours, peer, effort
+        self._others, self._rivals = dict(others or {}), dict[str, Side]()
         self.ours = ours()
         self.facts: dict[str, Any] = {"ours": self.ours.ask("hello"), "peer": None}
         self.peer: Side | None = None
@@ -62,13 +70,22 @@ class Lab:
         else:
             self.peer, self.absence = peer, ""
 
+    def rival(self, name: str | None) -> Side | None:
+        """Another peer by its name (``None`` for the usual one); ``None`` where it is absent."""
+        if name is None:
+            return self.peer
+        if name in self._others:
+            rival = self._rivals[name] = self._others.pop(name)()
+            self.facts[name] = rival.ask("hello")
+        return self._rivals.get(name)
+
     def __enter__(self) -> Self:
         """The laboratory itself."""
         return self
 
     def __exit__(self, *error: object) -> None:
         """End the processes."""
-        for side in (self.ours, self.peer):
+        for side in (self.ours, self.peer, *self._rivals.values()):
             if side is not None:
                 side.close()
 

@@ -19,6 +19,7 @@ import time
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from functools import partial
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -209,22 +210,35 @@ def belief_numbers(belief: Any) -> dict[str, Any]:
 
 
 class Worker:
-    """Does what it is asked to, problem by problem."""
+    """Does what it is asked to, problem by problem.
 
-    def __init__(self) -> None:
-        self.tasks: dict[str, Task] = {}
+    Args:
+        kinds: the tasks by their names.
+        name: of the library.
+        packages: whose versions are told.
+        module: what has to be there.
+    """
+
+    def __init__(
+        self,
+        kinds: dict[str, Any] | None = None,
+        name: str = "pymdp",
+        packages: tuple[str, ...] = ("inferactively-pymdp", "jax"),
+        module: str = "pymdp.agent",
+    ) -> None:
+        self.kinds: dict[str, Any] = TASKS if kinds is None else kinds
+        self.name, self.packages, self.module = name, packages, module
+        self.tasks: dict[str, Any] = {}
 
     def hello(self) -> dict[str, Any]:
         """Name and versions of the libraries."""
-        import pymdp.agent  # noqa: F401
-
-        names = ("inferactively-pymdp", "jax")
-        versions = {name: version(name) for name in names}
-        return {"name": "pymdp", **versions, "python": platform.python_version()}
+        import_module(self.module)
+        versions = {name: version(name) for name in self.packages}
+        return {"name": self.name, **versions, "python": platform.python_version()}
 
     def prepare(self, key: str, problem: dict[str, Any]) -> tuple[float, float]:
         """Set a problem up and do it twice; seconds of both calls, the first one compiles."""
-        task = self.tasks[key] = TASKS[problem["task"]](problem)
+        task = self.tasks[key] = self.kinds[problem["task"]](problem)
         first, second = task.once(), task.once()
         return first, second
 
@@ -285,13 +299,13 @@ def answer(worker: Worker, line: str) -> str:
         return json.dumps({"error": f"{type(error).__name__}: {error}"})
 
 
-def main() -> None:
+def main(worker: Worker | None = None) -> None:
     """Answer requests until there are no more, on one core where a process can choose."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     pipe = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    worker = Worker()
+    worker = worker or Worker()
     for line in sys.stdin:
         print(answer(worker, line), file=pipe, flush=True)
 

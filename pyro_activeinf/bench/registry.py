@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from .bars import AtMost, Ratio
+from .cart import cart
 from .experiment import Experiment
 from .memory import MemoryGrowth, PeakMemory
 from .outcomes import Episodes, Known, MeanAtLeast, Outcome, TigerValues
@@ -41,6 +42,13 @@ def rows() -> tuple[Experiment[Row], ...]:
             "rollout of 100 steps, H=3, batch 64",
             Problem("rollout", world, 3, 64, steps=100),
             Ratio(20),
+        ),
+        Timing(
+            "policy scoring, linear-Gaussian, H=7, float64 (peer: cpomdp)",
+            Problem("gaussian scoring", cart(), 7),
+            Ratio(3),
+            rival="cpomdp",
+            agree=1e-9,
         ),
         PeakMemory("peak memory, H=5, batch 16", Problem("scoring", world, 5, 16), Ratio(2)),
         MemoryGrowth(

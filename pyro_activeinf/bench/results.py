@@ -38,6 +38,7 @@ class Row:
     difference: float | None = None  # the largest one between the numbers that both computed
     compile_seconds: float | None = None  # the peer's first call less a later one
     products: Sample | None = None  # the matrix products that ours cannot do without
+    agree: float = AGREE  # the largest difference of equal results
 
     @property
     def ratio(self) -> float | None:
@@ -49,7 +50,7 @@ class Row:
     @property
     def agrees(self) -> bool | None:
         """Whether both sides computed the same; ``None`` where there is nothing to compare."""
-        return None if self.difference is None else self.difference <= AGREE
+        return None if self.difference is None else self.difference <= self.agree
 
     @property
     def passed(self) -> bool | None:

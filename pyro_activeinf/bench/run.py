@@ -41,7 +41,7 @@ class _Found:
         return Results(facts, rows, curves, self.failures, lab.absence, outcomes)
 
 
-def run(
+def run(  # noqa: PLR0913 (all that is measured, and what with)
     rows: Sequence[Experiment[Row]],
     curves: Sequence[Experiment[Curve]],
     output: Path,
@@ -50,6 +50,7 @@ def run(
     progress: bool = True,
     ours: Start = side.ours,
     outcomes: Sequence[Experiment[Outcome]] = (),
+    others: Mapping[str, Start] | None = None,
 ) -> Results:
     """Measure, and write ``bench.json`` and the figures ``scaling.*`` (of curves), ``returns.*``.
 
@@ -66,6 +67,7 @@ def run(
         progress: show a progress bar.
         ours: how to start our own side.
         outcomes: what agents earn in worlds.
+        others: how to start further peers, by their names.
 
     Returns:
         What was measured now; an experiment that a side could not do is among the failures.
@@ -77,7 +79,7 @@ def run(
     writable_folder(output)
     earlier, found = record.read(output), _Found()
     with (
-        Lab(ours, peer, effort or Effort()) as lab,
+        Lab(ours, peer, effort or Effort(), others) as lab,
         tqdm(
             total=len(rows) + len(curves) + len(outcomes), disable=not progress, unit="experiment"
         ) as bar,

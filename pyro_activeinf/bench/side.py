@@ -169,3 +169,8 @@ def ours() -> Process:
 def pymdp(python: Path) -> Process:
     """The peer, in an interpreter that has it; nothing of ours is on its path."""
     return Process([str(python), "-I", str(PACKAGE / "bench" / "peer_pymdp.py")], {})
+
+
+def cpomdp(python: Path) -> Process:
+    """The peer for Gaussian models, likewise."""
+    return Process([str(python), "-I", str(PACKAGE / "bench" / "peer_cpomdp.py")], {})

@@ -18,8 +18,24 @@ from ..planning import OpenLoop
 from .worlds import World
 
 
-class Task(ABC):
+class Timed(ABC):
     """A problem that is set up; one call does it once."""
+
+    @abstractmethod
+    def fresh(self) -> Any:
+        """What a call starts from, with nothing in it computed beforehand; not timed."""
+
+    @abstractmethod
+    def run(self, start: Any) -> Any:
+        """The call that is timed."""
+
+    @abstractmethod
+    def outputs(self, result: Any, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """The numbers of a result that the other side computes as well."""
+
+
+class Task(Timed):
+    """A discrete problem that is set up; one call does it once."""
 
     def __init__(self, problem: Mapping[str, Any]) -> None:
         self.problem = problem
@@ -34,14 +50,6 @@ class Task(ABC):
             B_dependencies=self.world.B_dependencies,
         )
         self.filter = ExactFilter(self.model, joint_outcomes=False)  # as the peer counts
-
-    @abstractmethod
-    def fresh(self) -> Any:
-        """What a call starts from, with nothing in it computed beforehand; not timed."""
-
-    @abstractmethod
-    def run(self, start: Any) -> Any:
-        """The call that is timed."""
 
     def outputs(self, result: Any, given: Mapping[str, Any] | None) -> dict[str, Any]:
         """The numbers of a result that the other side computes as well."""

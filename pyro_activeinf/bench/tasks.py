@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -12,8 +12,9 @@ from ..filters import JointBelief
 from ..records import Belief, PolicyPosterior, Trajectory
 from ..rollout import rollout
 from .agreement import agent_numbers, belief_numbers, plan_numbers
+from .cart import GaussianScoring
 from .simulator import Simulator
-from .task import Task, unread
+from .task import Task, Timed, unread
 
 
 class Scoring(Task):
@@ -159,11 +160,12 @@ class Products(Task):
         return found
 
 
-TASKS: dict[str, type[Task]] = {
+TASKS: dict[str, Callable[[Mapping[str, Any]], Timed]] = {
     "scoring": Scoring,
     "updating": Updating,
     "stepping": Stepping,
     "rollout": Rollout,
     "living": Living,
     "products": Products,
+    "gaussian scoring": GaussianScoring,
 }

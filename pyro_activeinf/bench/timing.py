@@ -8,7 +8,7 @@ from .agreement import largest_difference
 from .bars import Bar
 from .experiment import Experiment, Lab
 from .problem import Problem
-from .results import Row
+from .results import AGREE, Row
 from .sample import Sample
 from .side import Prepared
 
@@ -23,6 +23,8 @@ class Timing(Experiment[Row]):
         bar: what has to be reached.
         peer: what the peer does, where it is put otherwise.
         products: the bare matrix products to compare ours with.
+        rival: the name of another peer than the usual one.
+        agree: by how much the numbers of both sides may differ.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Timing(Experiment[Row]):
     bar: Bar | None = None
     peer: Problem | None = None
     products: Problem | None = None
+    rival: str | None = None
+    agree: float = AGREE
 
     def run(self, lab: Lab) -> Row:
         """Prepare all, check that they agree, then measure in turns."""
@@ -45,16 +49,18 @@ class Timing(Experiment[Row]):
             difference=None if peer is None else _difference(tasks["ours"], peer),
             compile_seconds=None if peer is None else peer.compile_seconds,
             products=samples.get("products"),
+            agree=self.agree,
         )
 
     def _prepared(self, lab: Lab) -> dict[str, Prepared]:
-        for side in filter(None, (lab.ours, lab.peer)):
+        rival = lab.rival(self.rival)
+        for side in filter(None, (lab.ours, rival)):
             side.ask("clear")
         tasks = {"ours": lab.ours.prepare("ours", self.problem)}
         if self.products is not None:
             tasks["products"] = lab.ours.prepare("products", self.products)
-        if lab.peer is not None:
-            tasks["peer"] = lab.peer.prepare("peer", self.peer or self.problem)
+        if rival is not None:
+            tasks["peer"] = rival.prepare("peer", self.peer or self.problem)
         return tasks
 
     def shrunk(self) -> Timing:

@@ -18,7 +18,7 @@ from typing import IO, Any
 import torch
 
 from . import games
-from .task import Task
+from .task import Timed
 from .tasks import TASKS
 
 
@@ -26,7 +26,7 @@ class Worker:
     """Does what it is asked to, problem by problem."""
 
     def __init__(self) -> None:
-        self.tasks: dict[str, Task] = {}
+        self.tasks: dict[str, Timed] = {}
         self.results: dict[str, Any] = {}
 
     def hello(self) -> dict[str, Any]:

@@ -49,9 +49,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
         peer: object,
         effort: object,
         outcomes: object,
+        others: object,
     ) -> Results:
         found.update(rows=rows, curves=curves, output=output, peer=peer, effort=effort)
-        found.update(outcomes=outcomes)
+        found.update(outcomes=outcomes, others=others)
         return Results({}, ())
 
     monkeypatch.setattr(command, "run", note)

@@ -5,7 +5,7 @@ from functools import partial
 from pyro_activeinf.bench.experiment import Effort, Lab
 from pyro_activeinf.bench.problem import Problem
 from pyro_activeinf.bench.worlds import grid
-from tests.bench.sides import Absent, Local, lab, twin
+from tests.bench.sides import BRIEFLY, Absent, Local, lab, twin
 
 PROBLEM = Problem("updating", grid(3))
 
@@ -61,3 +61,15 @@ def test_fresh_sides_are_new_and_closed_afterwards() -> None:
 def test_fresh_without_a_peer() -> None:
     with lab() as alone, alone.fresh() as (_, peer):
         assert peer is None
+
+
+def test_further_peers_are_started_when_first_needed() -> None:
+    asked: list[str] = []
+    with Lab(Local, None, BRIEFLY, {"other": partial(Local, asked)}) as several:
+        assert not asked
+        other = several.rival("other")
+        assert isinstance(other, Local)
+        assert several.rival("other") is other
+        assert asked == ["hello"]
+        assert several.facts["other"]["name"] == "pyro_activeinf"
+        assert several.rival("unknown") is several.rival(None) is None

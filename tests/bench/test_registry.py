@@ -4,6 +4,7 @@ import pytest
 
 from pyro_activeinf.bench.games import GAMES
 from pyro_activeinf.bench.outcomes import Episodes
+from pyro_activeinf.bench.peer_cpomdp import TASKS as CPOMDP_TASKS
 from pyro_activeinf.bench.peer_pymdp import TASKS as PEER_TASKS
 from pyro_activeinf.bench.registry import curves, matching, names, outcomes, rows
 from pyro_activeinf.bench.tasks import TASKS
@@ -20,6 +21,7 @@ BARS = {
     "T-maze step, H=2": ">= 1x",
     "T-maze step, H=4": ">= 1x",
     "rollout of 100 steps, H=3, batch 64": ">= 20x",
+    "policy scoring, linear-Gaussian, H=7, float64 (peer: cpomdp)": ">= 3x",
     "peak memory, H=5, batch 16": ">= 2x",
     "growth of memory over 100,000 steps": "<= 1.0 MiB",
 }
@@ -38,7 +40,8 @@ def test_names_are_unique() -> None:
 def test_both_sides_know_their_tasks() -> None:
     timings = [row for row in rows() if isinstance(row, Timing)]
     assert {row.problem.task for row in timings} <= TASKS.keys()
-    assert {(row.peer or row.problem).task for row in timings} <= PEER_TASKS.keys()
+    known = {None: PEER_TASKS, "cpomdp": CPOMDP_TASKS}
+    assert all((row.peer or row.problem).task in known[row.rival] for row in timings)
 
 
 @pytest.mark.parametrize("experiment", [*rows(), *curves()], ids=lambda e: e.name)
@@ -51,7 +54,7 @@ def test_every_experiment_can_be_tried_out(experiment: object) -> None:
 
 def test_matching() -> None:
     found, grown, played = matching("POLICY scoring")
-    assert len(found) == 4
+    assert len(found) == 5
     assert grown == played == []
     assert [curve.name for curve in matching("with batch")[1]] == ["scaling with batch"]
     assert [world.name for world in matching("8x8")[2]] == ["FrozenLake 8x8, 200 steps"]

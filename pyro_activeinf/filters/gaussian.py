@@ -277,9 +277,15 @@ class GaussianFilter(SweepingFilter):
         preferences = [programs.preferences(step) for step in steps]
         if any(part.others for part in preferences):
             return None
-        index = [action_index(programs.controls, u, self.device) for u in prefixes.actions]
         return sweep(
-            belief, prefixes, index, move, show, preferences, programs.outcomes, self.anticipate
+            belief,
+            prefixes,
+            programs.controls,
+            move,
+            show,
+            preferences,
+            programs.outcomes,
+            self.anticipate,
         )
 
     def smooth(self, observations: Mapping[str, Any], actions: Any = None) -> GaussianSmoothing:

@@ -93,6 +93,7 @@ class Paths:
     # Where they are small, sums over them are products:
     through: Tensor | None = None  # (nodes, policies): 1 where the policy goes through the node
     begins: Tensor | None = None  # (policies, actions): 1 at the first action
+    branching: int | None = None  # actions, where policies are all there are, in order
 
     @classmethod
     def of(
@@ -101,7 +102,8 @@ class Paths:
         """Of policies ``(policies, time[, controls])`` that go through these places."""
         first, nodes = first_action(policies, controls), int(places.max()) + 1
         if len(places) * nodes > SMALL_PATHS:
-            return cls(places, first)
+            actions = math.prod(controls)
+            return cls(places, first, branching=actions if is_full(places, actions) else None)
         through = torch.zeros(nodes, len(places), dtype=dtype, device=places.device)
         through.scatter_(0, places.T, 1.0)
         begins = torch.eye(math.prod(controls), dtype=dtype, device=places.device)[first]
@@ -111,13 +113,48 @@ class Paths:
         """The sum over the steps of a policy of numbers of nodes ``(*batch, nodes)``."""
         if finite and self.through is not None:
             return each @ self.through
+        if self.branching is not None:
+            return down_the_tree(each, self.branching, self.places.shape[-1])
         return each[..., self.places].sum(-1)
 
     def marginal(self, probs: Tensor, actions: int) -> Tensor:
         """q(u) of the first action from q(pi), ``(*batch, actions)``."""
         if self.begins is not None:
             return probs @ self.begins
+        if self.branching is not None:
+            return probs.unflatten(-1, (actions, -1)).sum(-1)
         return by_first_action(probs, self.first, actions)
+
+
+def is_full(places: Tensor, actions: int) -> bool:
+    """Whether places ``(policies, time)`` are those of every policy, in order, depth by depth.
+
+    Example:
+        >>> policies = all_policies([2], 2, torch.device("cpu"))
+        >>> is_full(node_places([policy_tree(policies, [2])]), 2)
+        True
+    """
+    count, horizon = places.shape
+    if count != actions**horizon:
+        return False
+    row = torch.arange(count, device=places.device)
+    starts = itertools.accumulate((actions**d for d in range(1, horizon)), initial=0)
+    each = [start + row // actions ** (horizon - 1 - d) for d, start in enumerate(starts)]
+    return bool((places == torch.stack(each, -1)).all())
+
+
+def down_the_tree(each: Tensor, actions: int, horizon: int) -> Tensor:
+    """Sums along the paths of a full tree of nodes ``(*batch, nodes)``, ``(*batch, leaves)``.
+
+    Example:
+        >>> down_the_tree(torch.tensor([1, 2, 10, 20, 30, 40]), 2, 2).tolist()
+        [11, 21, 32, 42]
+    """
+    depths = each.split([actions ** (d + 1) for d in range(horizon)], -1)
+    found = depths[0]
+    for depth in depths[1:]:
+        found = (found.unsqueeze(-1) + depth.unflatten(-1, (-1, actions))).flatten(-2)
+    return found
 
 
 def first_action(policies: Tensor, controls: Sequence[int]) -> Tensor:

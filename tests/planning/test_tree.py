@@ -6,7 +6,13 @@ import math
 import pytest
 import torch
 
-from pyro_activeinf.planning.tree import Paths, all_policies, node_places, policy_tree
+from pyro_activeinf.planning.tree import (
+    Paths,
+    all_policies,
+    is_full,
+    node_places,
+    policy_tree,
+)
 
 CPU = torch.device("cpu")
 
@@ -64,3 +70,24 @@ def test_an_infinite_score_stays_with_its_own_policies() -> None:
     each = torch.zeros(6, dtype=torch.float64)
     each[0] = math.inf
     assert paths.total(each, finite=False).tolist() == [math.inf, math.inf, 0.0, 0.0]
+
+
+def test_sums_down_a_full_tree_are_sums_along_its_paths() -> None:
+    policies = all_policies([3], 7, CPU)
+    places = node_places([policy_tree(policies, [3])])
+    paths = Paths.of(places, policies, [3], torch.float64)
+    assert paths.through is None
+    assert paths.branching == 3
+    each = torch.randn(2, int(places.max()) + 1)
+    torch.testing.assert_close(paths.total(each, True), each[:, places].sum(-1))
+    probs = torch.rand(2, len(policies))
+    expected = torch.stack([probs[:, policies[:, 0] == u].sum(-1) for u in range(3)], -1)
+    torch.testing.assert_close(paths.marginal(probs, 3), expected)
+
+
+def test_a_tree_that_lacks_a_policy_or_has_another_order_is_not_full() -> None:
+    policies = all_policies([2], 3, CPU)
+    places = node_places([policy_tree(policies, [2])])
+    assert is_full(places, 2)
+    assert not is_full(places[1:], 2)
+    assert not is_full(places.flip(0), 2)

@@ -1,0 +1,44 @@
+"""Information geometry: distributions as points, metrics, connections, geodesics, descent.
+
+Batched and differentiable; in closed form where there is one, else by automatic differentiation and
+differential equations.
+"""
+
+from .curves import Curve
+from .descent import RiemannianSGD, natural_gradient_step
+from .estimate import MetricEstimate
+from .family import ExponentialFamily, Family
+from .gamma import Gamma
+from .gaussian import MultivariateNormal, Normal
+from .generic import Generic
+from .lines import Binomial, Exponential, Poisson
+from .manifold import Manifold
+from .product import Product
+from .registry import family_of
+from .simplex import Beta, Categorical, Dirichlet
+from .statistical import StatisticalManifold
+from .wasserstein import WassersteinGaussians
+
+__all__ = [
+    "Beta",
+    "Binomial",
+    "Categorical",
+    "Curve",
+    "Dirichlet",
+    "Exponential",
+    "ExponentialFamily",
+    "Family",
+    "Gamma",
+    "Generic",
+    "Manifold",
+    "MetricEstimate",
+    "MultivariateNormal",
+    "Normal",
+    "Poisson",
+    "Product",
+    "RiemannianSGD",
+    "StatisticalManifold",
+    "WassersteinGaussians",
+    "family_of",
+    "natural_gradient_step",
+]

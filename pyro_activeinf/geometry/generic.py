@@ -1,0 +1,191 @@
+"""Any differentiable distribution, by automatic differentiation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pyro
+import torch
+from torch import Tensor
+from torch.distributions import TransformedDistribution, biject_to, constraints, kl_divergence
+
+from .._checks import complain, positive_int
+from .family import Family
+from .local import Contrast, Expected, Local
+
+NODES, REACH = 161, 3.2  # of the quadrature: exp(-pi sinh(reach)) is about 1e-16
+SAMPLES = 10_000
+
+
+class Generic(Family):
+    r"""A family of which only the log density is known.
+
+    Its geometry is computed, in this order, from a sum over a finite support, from an integral
+    over quantiles (one real number with ``icdf``, after Takahasi and Mori, 1974), by derivatives of
+    the KL divergence that torch knows of, or from samples, with weights that keep their
+    expectations right nearby. Log densities are taken to have two derivatives: the metric of a
+    density with a kink (Laplace) is right, its connections are not.
+
+    Args:
+        make: a distribution from usual coordinates ``(*batch, d)``.
+        arguments: names of the coordinates and their constraints; without these, coordinates are
+            free, and a distribution cannot be read.
+        name: what it is called.
+        num_samples: where samples are needed.
+    """
+
+    def __init__(
+        self,
+        make: Callable[[Tensor], Any],
+        arguments: Mapping[str, Any] | None = None,
+        name: str = "distributions",
+        num_samples: int = SAMPLES,
+    ) -> None:
+        self.make, self.arguments, self.name = make, arguments, name
+        self.num_samples = positive_int("num_samples", num_samples)
+        said = ", ".join(f"{key}: {value}" for key, value in (arguments or {}).items())
+        self.domain = said or "coordinates that its function takes"
+        self.exact = True
+        self._maps = [biject_to(constraint) for constraint in (arguments or {}).values()]
+
+    def coordinates(self, distribution: Any) -> Tensor:
+        """The arguments."""
+        if self.arguments is None:
+            raise AttributeError(self.name)
+        values = [getattr(distribution, name) for name in self.arguments]
+        return torch.stack(torch.broadcast_tensors(*values), -1)
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+        with pyro.validation_enabled(False):
+            return self.make(point)
+
+    def valid(self, point: Tensor) -> Tensor:
+        """Whether each coordinate satisfies its constraint."""
+        fine = point.isfinite().all(-1)
+        if self.arguments is None:
+            return fine
+        if point.shape[-1] != len(self.arguments):
+            return torch.zeros_like(fine)
+        pairs = zip(point.unbind(-1), self.arguments.values(), strict=True)
+        return torch.stack([fine, *(rule.check(x) for x, rule in pairs)]).all(0)
+
+    def free(self, point: Tensor) -> Tensor:
+        """Each coordinate without its bounds."""
+        if self.arguments is None:
+            return point
+        pairs = zip(point.unbind(-1), self._maps, strict=True)
+        return torch.stack([out.inv(x) for x, out in pairs], -1)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Each coordinate within its bounds."""
+        if self.arguments is None:
+            return free
+        pairs = zip(free.unbind(-1), self._maps, strict=True)
+        return torch.stack([out(z) for z, out in pairs], -1)
+
+    def kl(self, point: Tensor, other: Tensor) -> Tensor:
+        """KL divergence: in closed form, as a sum or an integral, or from samples."""
+        p, q = self.distribution(point), self.distribution(other)
+        if has_kl(p):
+            return kl_divergence(p, q)
+        outcomes, shares = self._outcomes(p)
+        return ((p.log_prob(outcomes) - q.log_prob(outcomes)) * shares(p)).sum(0)
+
+    def local(self, point: Tensor) -> Local:
+        """Metric and connections near a point."""
+        p = self.distribution(point)
+        if not finite(p) and quantiles(p) is None and has_kl(p):
+            return Contrast(lambda x, y: kl_divergence(self.distribution(x), self.distribution(y)))
+        outcomes, shares = self._outcomes(p)
+        return Expected(
+            lambda x: self.distribution(x).log_prob(outcomes).movedim(0, -1),
+            lambda x: shares(self.distribution(x)).movedim(0, -1),
+        )
+
+    def _outcomes(self, p: Any) -> tuple[Tensor, Callable[[Any], Tensor]]:
+        """Outcomes ``(n, *batch, *event)``, and what they count for under one nearby."""
+        if finite(p):
+            return p.enumerate_support(expand=False), lambda q: q.log_prob(
+                p.enumerate_support(expand=False)
+            ).exp()
+        found = quantiles(p)
+        with torch.no_grad():
+            outcomes, log_weights = found if found is not None else self._draws(p)
+            base = log_weights - p.log_prob(outcomes)
+        return outcomes, lambda q: (q.log_prob(outcomes) + base).exp()
+
+    def _draws(self, p: Any) -> tuple[Tensor, Tensor]:
+        self.exact = False
+        outcomes = p.sample((self.num_samples,))
+        batch = len(p.batch_shape)
+        return outcomes, torch.full((len(outcomes), *[1] * batch), -math.log(len(outcomes)))
+
+
+def of_class(kind: type[Any]) -> Generic:
+    """The family of a class whose arguments are numbers.
+
+    Raises:
+        TypeError: they are not.
+    """
+    rules: dict[str, Any] = dict(kind.arg_constraints)
+    if "logits" in rules and "probs" in rules:
+        del rules["logits"]
+    numbers = {name: rule for name, rule in rules.items() if _real(rule)}
+    if not rules or len(numbers) < len(rules):
+        way_out = "Give a function from coordinates (*batch, d) to the distribution."
+        expected = "a class whose arguments are real numbers"
+        raise TypeError(complain("family", expected, kind.__name__, way_out))
+
+    def make(point: Tensor) -> Any:
+        values = dict(zip(numbers, point.unbind(-1), strict=True))
+        return kind(**values, validate_args=False)
+
+    return Generic(make, numbers, kind.__name__)
+
+
+def _real(rule: Any) -> bool:
+    if constraints.is_dependent(rule):
+        return False
+    return rule.event_dim == 0 and not rule.is_discrete
+
+
+def finite(p: Any) -> bool:
+    """Whether its outcomes can be listed, and are the same wherever its coordinates are."""
+    return bool(p.has_enumerate_support) and not p.event_shape
+
+
+def has_kl(p: Any) -> bool:
+    """Whether torch knows its KL divergence from its like, in closed form.
+
+    Of transformed distributions it knows only those with equal transforms.
+    """
+    if isinstance(p, TransformedDistribution):
+        return False
+    try:
+        kl_divergence(p, p)
+    except NotImplementedError:
+        return False
+    return True
+
+
+def quantiles(p: Any) -> tuple[Tensor, Tensor] | None:
+    """Nodes and log weights of an integral over p, by quantiles; ``None`` where there are none."""
+    if p.event_shape or p.support.event_dim != 0 or p.support.is_discrete:
+        return None
+    s = torch.linspace(-REACH, REACH, NODES, dtype=torch.float64)
+    tail = 1 / (1 + (math.pi * s.abs().sinh()).exp())  # of either side
+    u = torch.where(s < 0, tail, 1 - tail)
+    weights = math.pi * s.cosh() * tail * (1 - tail) * (s[1] - s[0])
+    inside = (u > 0) & (u < 1)
+    shape = (-1, *[1] * len(p.batch_shape))
+    try:
+        outcomes = p.icdf(u[inside].reshape(shape).expand(-1, *p.batch_shape))
+    except NotImplementedError:
+        return None
+    ok = outcomes.isfinite() & p.support.check(outcomes)
+    log_weights = torch.where(ok, weights[inside].reshape(shape).log(), -math.inf)
+    middle = p.icdf(torch.full(p.batch_shape, 0.5, dtype=torch.float64))
+    return torch.where(ok, outcomes, middle), log_weights

@@ -1,0 +1,217 @@
+"""What all manifolds of distributions share: tensors and vectors at a point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import complain, positive_int
+from .autodiff import jacobian, matvec, solve
+from .curves import Curve
+from .family import Family
+from .local import Local
+
+Point = Any  # a distribution, or its usual coordinates (*batch, d)
+
+
+class Manifold(ABC):
+    """A manifold of distributions; points are distributions or usual coordinates ``(*batch, d)``.
+
+    Vectors are tensors ``(*batch, d)`` of rates of the usual coordinates.
+    """
+
+    family: Family
+
+    @abstractmethod
+    def local(self, point: Tensor) -> Local:
+        """Metric and connections near a point."""
+
+    @abstractmethod
+    def exp_map(self, point: Point, vector: Tensor, alpha: float = 0.0) -> Tensor:
+        """Where the geodesic with this velocity is after unit time: ``(*batch, d)``."""
+
+    @abstractmethod
+    def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:
+        """The velocity at ``point`` of the geodesic that is at ``other`` after unit time."""
+
+    @abstractmethod
+    def distance(self, point: Point, other: Point) -> Tensor:
+        """Length of the geodesic between two points: ``(*batch)``."""
+
+    @abstractmethod
+    def geodesic(
+        self,
+        point: Point,
+        other: Point | None = None,
+        *,
+        velocity: Tensor | None = None,
+        alpha: float = 0.0,
+    ) -> Curve:
+        """The geodesic to another point, or with a velocity; a function of times from 0 to 1."""
+
+    @abstractmethod
+    def parallel_transport(self, vector: Tensor, along: Any, alpha: float = 0.0) -> Tensor:
+        """Carry a vector from the start of a curve to its end."""
+
+    def point(self, point: Point, argument: str = "point") -> Tensor:
+        """Usual coordinates ``(*batch, d)`` of a distribution, or these themselves, checked.
+
+        Raises:
+            TypeError: it is neither.
+            ValueError: it is outside the domain.
+        """
+        if isinstance(point, Tensor):
+            if not point.is_floating_point():
+                got = f"a tensor of {point.dtype}"
+                raise TypeError(complain(argument, "floating-point coordinates", got))
+            return self.family.checked(argument, self.family.read(point))
+        if not hasattr(point, "log_prob"):
+            got = type(point).__name__
+            raise TypeError(complain(argument, f"{self.family.name}, or its coordinates", got))
+        try:
+            found = self.family.coordinates(point)
+        except AttributeError as error:
+            got = type(point).__name__
+            raise TypeError(
+                complain(argument, f"{self.family.name}, or coordinates", got)
+            ) from error
+        return self.family.checked(argument, found)
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution at usual coordinates, of batch shape ``(*batch)``."""
+        return self.family.distribution(self.point(point))
+
+    def metric(self, point: Point) -> Tensor:
+        """The metric in usual coordinates: ``(*batch, d, d)``."""
+        x = self.point(point)
+        return self.local(x).metric(x)
+
+    def inner(self, point: Point, vector: Tensor, other: Tensor) -> Tensor:
+        r"""Inner product :math:`g_{ij} v^i w^j`: ``(*batch)``."""
+        return (self.flat(point, vector) * other).sum(-1)
+
+    def norm(self, point: Point, vector: Tensor) -> Tensor:
+        r"""Length :math:`\sqrt{g_{ij} v^i v^j}` of a vector: ``(*batch)``."""
+        return self.inner(point, vector, vector).clamp(min=0.0).sqrt()
+
+    def flat(self, point: Point, vector: Tensor) -> Tensor:
+        r"""The covector :math:`g_{ij} v^j` of a vector: ``(*batch, d)``."""
+        return matvec(self.metric(point), vector)
+
+    def sharp(self, point: Point, covector: Tensor) -> Tensor:
+        r"""The vector :math:`g^{ij} c_j` of a covector, a gradient say: ``(*batch, d)``."""
+        return solve(self.metric(point), covector)
+
+    def christoffel(self, point: Point, alpha: float = 0.0) -> Tensor:
+        r"""Christoffel symbols :math:`\Gamma^k_{ij}` as ``[.., k, i, j]``."""
+        x = self.point(point)
+        return self.local(x).raised(x, alpha)
+
+    def riemann(self, point: Point, alpha: float = 0.0) -> Tensor:
+        r"""Curvature tensor :math:`R^l{}_{kij}` as ``[.., l, k, i, j]``: ``(*batch, d, d, d, d)``.
+
+        .. math:: R^l{}_{kij} = \partial_i \Gamma^l_{jk} - \partial_j \Gamma^l_{ik}
+                  + \Gamma^l_{im} \Gamma^m_{jk} - \Gamma^l_{jm} \Gamma^m_{ik}
+        """
+        x = self.point(point)
+        local = self.local(x)
+        symbols = local.raised(x, alpha)
+        change = jacobian(lambda y: local.raised(y, alpha), x)  # (.., l, j, k, i)
+        half = torch.einsum("...ljki->...lkij", change)
+        half = half + torch.einsum("...lim,...mjk->...lkij", symbols, symbols)
+        return half - half.transpose(-1, -2)
+
+    def ricci(self, point: Point, alpha: float = 0.0) -> Tensor:
+        r"""Ricci tensor :math:`R^i{}_{kij}` as ``[.., k, j]``: ``(*batch, d, d)``."""
+        return torch.einsum("...ikij->...kj", self.riemann(point, alpha))
+
+    def scalar_curvature(self, point: Point, alpha: float = 0.0) -> Tensor:
+        r"""Scalar curvature :math:`g^{kj} R_{kj}`: ``(*batch)``."""
+        raised = torch.linalg.solve(self.metric(point), self.ricci(point, alpha))
+        return raised.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+    def sectional_curvature(
+        self, point: Point, vector: Tensor, other: Tensor, alpha: float = 0.0
+    ) -> Tensor:
+        r"""Curvature of the plane of two vectors: ``(*batch)``.
+
+        .. math:: K = \frac{\langle R(v, w) w, v \rangle}
+                  {\langle v, v \rangle \langle w, w \rangle - \langle v, w \rangle^2}
+
+        Raises:
+            ValueError: the vectors are parallel.
+        """
+        metric = self.metric(point)
+        turned = torch.einsum(
+            "...lkij,...k,...i,...j->...l", self.riemann(point, alpha), other, vector, other
+        )
+        v, w = matvec(metric, vector), matvec(metric, other)
+        lengths = (v * vector).sum(-1) * (w * other).sum(-1)
+        area = lengths - (v * other).sum(-1).square()
+        if bool((area <= 1e-14 * lengths).any()):
+            raise ValueError(complain("other", "a vector that is not parallel to the first", "one"))
+        return (v * turned).sum(-1) / area
+
+    def curvature(self, point: Point, alpha: float = 0.0) -> Tensor:
+        """Mean of the sectional curvatures of all planes: ``(*batch)``.
+
+        It is that of every plane where curvature is constant: -1/2 for Normal, 1/4 for Categorical.
+        With a single coordinate it is 0.
+        """
+        x = self.point(point)
+        d = x.shape[-1]
+        if d == 1:
+            return torch.zeros_like(x[..., 0])
+        return self.scalar_curvature(x, alpha) / (d * (d - 1))
+
+    def length(self, along: Curve, nodes: int = 200) -> Tensor:
+        """Length of a curve, by the trapezoid rule: ``(*batch)``."""
+        t = torch.linspace(0, 1, nodes, dtype=torch.float64)
+        speed = self.norm(along(t), along.velocity(t))
+        return torch.trapezoid(speed, t.to(speed), dim=0)
+
+    def frechet_mean(
+        self,
+        points: Point,
+        weights: Tensor | None = None,
+        *,
+        max_steps: int = 100,
+        tolerance: float = 1e-12,
+    ) -> Tensor:
+        r"""The point of least mean squared distance to points ``(n, *batch, d)``: ``(*batch, d)``.
+
+        .. math:: m = \arg\min_m \sum_i w_i\, d(m, x_i)^2, \qquad
+                  m \leftarrow \exp_m \Bigl(\sum_i w_i \log_m x_i\Bigr)
+
+        Args:
+            points: along the first dim.
+            weights: ``(n,)``, which are normalized; equal by default.
+            max_steps: most steps.
+            tolerance: length of a step that counts as none.
+
+        Raises:
+            ValueError: weights are negative, or the steps do not settle.
+        """
+        x = self.point(points, "points")
+        positive_int("max_steps", max_steps)
+        shares = torch.ones(len(x), dtype=x.dtype) if weights is None else weights.to(x)
+        if len(shares) != len(x) or not bool((shares >= 0).all()) or not bool(shares.sum() > 0):
+            expected = f"{len(x)} numbers >= 0, not all 0"
+            raise ValueError(complain("weights", expected, shares.tolist()))
+        shares = (shares / shares.sum()).reshape(-1, *[1] * (x.dim() - 1))
+        mean, rate, before = x[0], 1.0, float("inf")
+        for _ in range(max_steps):
+            step = (shares * self.log_map(mean.expand_as(x), x)).sum(0)
+            size = float(self.norm(mean, step).detach().max()) if step.numel() else 0.0
+            rate = rate / 2 if size > before else rate
+            before = size
+            mean = self.exp_map(mean, rate * step)
+            if size <= max(tolerance, 4 * torch.finfo(x.dtype).eps):
+                return mean
+        if size > tolerance**0.5:
+            got = f"a step of length {size:.2g} after {max_steps}"
+            raise ValueError(complain("max_steps", "enough of them to settle", got))
+        return mean

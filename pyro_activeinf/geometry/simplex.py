@@ -1,0 +1,174 @@
+"""The simplex, and distributions over it: categorical, Dirichlet, beta."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from .equation import ConcentrationEquation
+from .family import Closed, ExponentialFamily, Isometry, solve_mean
+from .lines import positive
+from .spaces import Sphere
+
+
+class Categorical(ExponentialFamily):
+    r"""Categorical distributions; usual coordinates: all probabilities but the last.
+
+    All of them, which sum to one, are read as well. Part of a sphere, curvature 1/4:
+
+    .. math:: d = 2 \arccos \sum_i \sqrt{p_i q_i}
+    """
+
+    name, domain = "Categorical", "positive probabilities that sum to less than 1 without the last"
+
+    def __init__(self) -> None:
+        self.closed = Closed(
+            isometry=Isometry(
+                Sphere(),
+                lambda p: full(p).sqrt(),
+                lambda y: y[..., :-1].square(),
+                lambda y: (y > 0).all(-1),
+            )
+        )
+
+    def coordinates(self, distribution: Any) -> Tensor:
+        """Probabilities but the last."""
+        return distribution.probs[..., :-1]
+
+    def read(self, point: Tensor) -> Tensor:
+        """Drop the last of probabilities that sum to one, which those inside do not."""
+        total = point.detach().sum(-1)
+        whole = (total - 1).abs() <= 4 * point.shape[-1] * torch.finfo(point.dtype).eps
+        return point[..., :-1] if point.shape[-1] > 1 and bool(whole.all()) else point
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+        return dist.Categorical(full(point))
+
+    def valid(self, point: Tensor) -> Tensor:
+        """Whether all probabilities are positive."""
+        return positive(full(point))
+
+    def free(self, point: Tensor) -> Tensor:
+        """Logarithms, relative to that of the last."""
+        return self.natural(point)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Probabilities."""
+        return self.from_natural(free)
+
+    def natural(self, point: Tensor) -> Tensor:
+        """Logarithms, relative to that of the last."""
+        return point.log() - (1 - point.sum(-1, keepdim=True)).log()
+
+    def from_natural(self, natural: Tensor) -> Tensor:
+        """Probabilities."""
+        zero = torch.zeros_like(natural[..., :1])
+        return torch.cat([natural, zero], -1).softmax(-1)[..., :-1]
+
+    def mean(self, point: Tensor) -> Tensor:
+        """Probabilities."""
+        return point
+
+    def from_mean(self, mean: Tensor) -> Tensor:
+        """Probabilities."""
+        return mean
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of a sum of exponentials."""
+        zero = torch.zeros_like(natural[..., :1])
+        return torch.logsumexp(torch.cat([natural, zero], -1), -1)
+
+    def kl(self, point: Tensor, other: Tensor) -> Tensor:
+        """KL divergence."""
+        return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def full(point: Tensor) -> Tensor:
+    """All probabilities, from all but the last."""
+    return torch.cat([point, 1 - point.sum(-1, keepdim=True)], -1)
+
+
+class Concentrations(ExponentialFamily):
+    r"""Distributions over the simplex; usual coordinates: the concentrations, which are natural.
+
+    .. math:: g_{ij} = \delta_{ij} \psi'(a_i) - \psi'\bigl(\textstyle\sum_k a_k\bigr)
+    """
+
+    domain = "concentrations > 0"
+
+    def __init__(self) -> None:
+        self.closed = Closed(equation=ConcentrationEquation())
+
+    @abstractmethod
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+
+    def valid(self, point: Tensor) -> Tensor:
+        """Whether they are positive, and at least two."""
+        return positive(point) & (point.shape[-1] > 1)
+
+    def free(self, point: Tensor) -> Tensor:
+        """Logarithms."""
+        return point.log()
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Concentrations."""
+        return free.exp()
+
+    def natural(self, point: Tensor) -> Tensor:
+        """Concentrations, for log x with carrier 1/x."""
+        return point
+
+    def from_natural(self, natural: Tensor) -> Tensor:
+        """Concentrations."""
+        return natural
+
+    def mean(self, point: Tensor) -> Tensor:
+        """Expected log x."""
+        return torch.digamma(point) - torch.digamma(point.sum(-1, keepdim=True))
+
+    def from_mean(self, mean: Tensor) -> Tensor:
+        """Concentrations, by Newton's method."""
+        return solve_mean(self, mean, torch.ones_like(mean))
+
+    def log_partition(self, natural: Tensor) -> Tensor:
+        """Logarithm of the multivariate beta function."""
+        return natural.lgamma().sum(-1) - natural.sum(-1).lgamma()
+
+    def kl(self, point: Tensor, other: Tensor) -> Tensor:
+        """KL divergence."""
+        return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+class Dirichlet(Concentrations):
+    """Dirichlet distributions."""
+
+    name = "Dirichlet"
+
+    def coordinates(self, distribution: Any) -> Tensor:
+        """Concentrations."""
+        return distribution.concentration
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+        return dist.Dirichlet(point)
+
+
+class Beta(Concentrations):
+    """Beta distributions; usual coordinates: ``concentration1``, ``concentration0``."""
+
+    name = "Beta"
+
+    def coordinates(self, distribution: Any) -> Tensor:
+        """Concentrations."""
+        return torch.stack([distribution.concentration1, distribution.concentration0], -1)
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+        return dist.Beta(point[..., 0], point[..., 1])

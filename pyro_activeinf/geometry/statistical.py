@@ -1,0 +1,267 @@
+"""Statistical manifolds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+from .autodiff import along as rate
+from .autodiff import jacobian, solve
+from .boundary import connect
+from .chebyshev import differentiation
+from .curves import Curve, Formula, Polyline, Polynomial, SpaceGeodesic
+from .divergence import Dually
+from .equation import AutodiffEquation, Equation
+from .estimate import MetricEstimate, estimate
+from .family import ExponentialFamily
+from .local import Local
+from .manifold import Manifold, Point
+from .ode import integrate, shoot, spectral
+from .registry import family_of
+
+
+class StatisticalManifold(Dually, Manifold):
+    r"""A family of distributions with Fisher's metric and the alpha-connections.
+
+    .. math:: g_{ij} = E[\partial_i \log p\, \partial_j \log p], \qquad
+              \Gamma^{(\alpha)}_{ij,k} = E\bigl[\bigl(\partial_i \partial_j \log p + \tfrac{1 -
+              \alpha}{2} \partial_i \log p\, \partial_j \log p\bigr) \partial_k \log p\bigr]
+
+    A point is a distribution or its usual coordinates ``(*batch, d)``, those of the distribution's
+    arguments (see the table of families). alpha = 0 is the Levi-Civita connection; e-geodesics
+    (alpha = 1) are straight in natural coordinates, m-geodesics (alpha = -1) in mean coordinates.
+    Lengths are in nats to the power 1/2: near a point, :math:`d^2 / 2` is the KL divergence.
+
+    Args:
+        family: a class of distributions (``dist.Normal``), one of its members where the class does
+            not say all (``dist.Binomial(10, 0.5)``, ``dist.Normal(loc, scale).to_event(1)``), a
+            :class:`Family`, or a function from coordinates ``(*batch, d)`` to a distribution.
+
+    Raises:
+        TypeError: it is none of these.
+        ValueError: from methods, where a point is outside the domain or a geodesic leaves it.
+
+    Reference: Amari and Nagaoka (2000), "Methods of information geometry", chapters 2 and 3.
+
+    Example:
+        >>> import pyro.distributions as dist
+        >>> manifold = StatisticalManifold(dist.Normal)
+        >>> near, far = dist.Normal(0.0, 1.0), dist.Normal(1.0, 2.0)
+        >>> round(manifold.distance(near, far).item(), 4)
+        1.1894
+        >>> manifold.metric(torch.tensor([0.0, 2.0])).tolist()
+        [[0.25, 0.0], [0.0, 0.5]]
+        >>> round(manifold.curvature(near).item(), 6)
+        -0.5
+    """
+
+    def __init__(self, family: Any) -> None:
+        self.family = family_of(family)
+
+    def local(self, point: Tensor) -> Local:
+        """Metric and connections near a point."""
+        return self.family.local(point)
+
+    def cubic(self, point: Point) -> Tensor:
+        r"""The Amari-Chentsov tensor :math:`E[\partial_i l\, \partial_j l\, \partial_k l]`.
+
+        It is the difference of the m- and the e-connection: ``(*batch, d, d, d)``.
+        """
+        x = self.point(point)
+        e, m = self.local(x).connections(x)
+        return m - e
+
+    def sampled_metric(self, point: Point, num_samples: int = 10_000) -> MetricEstimate:
+        """The metric as the covariance of the score of samples, with its standard error.
+
+        Random numbers are drawn.
+        """
+        return estimate(self.family, self.point(point), num_samples)
+
+    def exp_map(self, point: Point, vector: Tensor, alpha: float = 0.0) -> Tensor:
+        """Where the alpha-geodesic with this velocity is after unit time: ``(*batch, d)``.
+
+        Raises:
+            ValueError: the geodesic leaves the domain before.
+        """
+        x, v = self._pair(point, vector)
+        straight = self._straight(alpha)
+        if straight is not None:
+            into, out = straight
+            return self._reached(out(into(x) + rate(into, x, v)))
+        if alpha == 0 and self.family.closed.isometry is not None:
+            isometry = self.family.closed.isometry
+            end = isometry.space.exp(isometry.into(x), rate(isometry.into, x, v))
+            if not bool(isometry.inside(end).all()):
+                raise self._outside(end)
+            return isometry.out(end)
+        if alpha == 0 and self.family.closed.exp is not None:
+            return self._reached(self.family.closed.exp(x, v))
+        z = self.family.free(x)
+        t = torch.tensor([0.0, 1.0], dtype=x.dtype)
+        path, _ = shoot(self._equation(alpha), z, rate(self.family.free, x, v), t)
+        return self.family.from_free(path[-1])
+
+    def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:
+        """The velocity at ``point`` of the alpha-geodesic that is at ``other`` after unit time.
+
+        Raises:
+            ValueError: none is found.
+        """
+        x, y = self._two(point, other)
+        straight = self._straight(alpha)
+        if straight is not None:
+            into, _ = straight
+            return solve(jacobian(into, x), into(y) - into(x))
+        isometry = self.family.closed.isometry
+        if alpha == 0 and isometry is not None:
+            start = isometry.into(x)
+            return rate(isometry.out, start, isometry.space.log(start, isometry.into(y)))
+        path = self._path(x, y, alpha)
+        speed = torch.tensordot(differentiation(len(path) - 1)[0].to(path), path, 1)
+        return rate(self.family.from_free, path[0], speed)
+
+    def distance(self, point: Point, other: Point) -> Tensor:
+        """Fisher-Rao distance, of alpha = 0, in nats^(1/2): ``(*batch)``."""
+        x, y = self._two(point, other)
+        isometry = self.family.closed.isometry
+        if isometry is not None:
+            return isometry.space.distance(isometry.into(x), isometry.into(y))
+        return self.norm(x, self.log_map(x, y))
+
+    def geodesic(
+        self,
+        point: Point,
+        other: Point | None = None,
+        *,
+        velocity: Tensor | None = None,
+        alpha: float = 0.0,
+    ) -> Curve:
+        """The alpha-geodesic to another point, or with a velocity.
+
+        Returns:
+            A function of times from 0 to 1: points ``(times, *batch, d)``; it has a ``velocity``.
+
+        Raises:
+            ValueError: both of ``other`` and ``velocity`` are given, or neither.
+        """
+        if (other is None) == (velocity is None):
+            got = "both" if velocity is not None else "neither"
+            raise ValueError(complain("other, velocity", "one of them", got))
+        x = self.point(point)
+        isometry = self.family.closed.isometry if alpha == 0 else None
+        if velocity is None and (isometry is not None or self._straight(alpha) is not None):
+            velocity = self.log_map(x, other, alpha)
+        if velocity is None:
+            x, y = self._two(x, other)
+            return Polynomial(self._path(x, y, alpha), self.family.from_free)
+        x, v = self._pair(x, velocity)
+        if isometry is not None:
+            return SpaceGeodesic(isometry, x, v)
+        if self._straight(alpha) is not None or (alpha == 0 and self.family.closed.exp):
+            return self._formula(x, v, alpha)
+        z, speed = self.family.free(x), rate(self.family.free, x, v)
+        return Polynomial(spectral(self._equation(alpha), z, speed), self.family.from_free)
+
+    def parallel_transport(self, vector: Tensor, along: Any, alpha: float = 0.0) -> Tensor:
+        r"""Carry a vector from the start of a curve to its end: ``(*batch, d)``.
+
+        .. math:: \dot w^k + \Gamma^{(\alpha) k}_{ij} \dot x^i w^j = 0
+
+        Under alpha = 0 inner products stay; those of a vector carried under alpha with one
+        carried under -alpha do as well. Under 1 and -1 the way does not matter.
+
+        Args:
+            vector: at the start.
+            along: a geodesic, or points ``(points, *batch, d)`` joined by straight pieces.
+            alpha: of the connection.
+        """
+        curve = along if isinstance(along, Curve) else Polyline(self.point(along, "along"))
+        straight = self._straight(alpha)
+        if straight is not None:
+            into, _ = straight
+            start, end = curve(0.0), curve(1.0)
+            return solve(jacobian(into, end), rate(into, start, vector.expand_as(start)))
+        if alpha == 0 and isinstance(curve, SpaceGeodesic):
+            return self._carried(curve, vector)
+        return self._transported(curve, vector, alpha)
+
+    def _transported(self, curve: Curve, vector: Tensor, alpha: float) -> Tensor:
+        def flow(t: Tensor, w: Tensor) -> Tensor:
+            x, v = curve(t).to(w), curve.velocity(t).to(w)
+            local = self.local(x)
+            return -solve(local.metric(x), local.bend(x, v, w, alpha))
+
+        w = vector.expand_as(curve(0.0))
+        pieces = len(curve.points) if isinstance(curve, Polyline) else 2
+        for t in torch.linspace(0, 1, pieces, dtype=torch.float64).unfold(0, 2, 1):
+            inside = t + torch.tensor([1e-15, -1e-15], dtype=t.dtype)  # one piece at a time
+            w = integrate(flow, w, inside)[-1]
+        return w
+
+    def _carried(self, curve: SpaceGeodesic, vector: Tensor) -> Tensor:
+        isometry = curve.isometry
+        end = isometry.space.exp(curve.start, curve.speed)
+        w = rate(isometry.into, isometry.out(curve.start), vector.expand_as(isometry.out(end)))
+        return rate(isometry.out, end, isometry.space.transport(curve.start, end, w))
+
+    def _formula(self, x: Tensor, v: Tensor, alpha: float) -> Formula:
+        def at(t: Tensor) -> Tensor:
+            return self.exp_map(x.expand(len(t), *x.shape), t.to(v) * v, alpha)
+
+        return Formula(at, x.dim())
+
+    def _path(self, x: Tensor, y: Tensor, alpha: float) -> Tensor:
+        equation = self._equation(alpha)
+        return connect(equation, self.family.free(x), self.family.free(y))
+
+    def _equation(self, alpha: float) -> Equation:
+        family, closed = self.family, self.family.closed.equation
+        if alpha == 0 and closed is not None:
+            return closed
+        if not family.exact:
+            expected = "a family whose geometry is known without sampling, for geodesics"
+            raise ValueError(complain("family", expected, family.name))
+
+        def near(z: Tensor) -> Local:
+            return family.local(family.from_free(z.detach())).through(family.from_free)
+
+        return AutodiffEquation(near, alpha)
+
+    def _straight(self, alpha: float) -> tuple[Any, Any] | None:
+        """Coordinates in which alpha-geodesics are straight, if any, and the way back."""
+        family = self.family
+        if isinstance(family, ExponentialFamily) and alpha == 1:
+            return family.natural, family.from_natural
+        if isinstance(family, ExponentialFamily) and alpha == -1:
+            return family.mean, family.from_mean
+        return None
+
+    def _pair(self, point: Point, vector: Tensor) -> tuple[Tensor, Tensor]:
+        x = self.point(point)
+        if vector.shape[-1:] != x.shape[-1:]:
+            got = tuple(vector.shape)
+            raise ValueError(complain("vector", f"a shape that ends in {x.shape[-1]}", got))
+        found = torch.broadcast_tensors(x, vector.to(x.dtype))
+        return found[0], found[1]
+
+    def _two(self, point: Point, other: Point) -> tuple[Tensor, Tensor]:
+        x, y = self.point(point), self.point(other, "other")
+        if x.shape[-1] != y.shape[-1]:
+            got = f"{y.shape[-1]} coordinates"
+            raise ValueError(complain("other", f"{x.shape[-1]} coordinates", got))
+        kind = torch.promote_types(x.dtype, y.dtype)
+        found = torch.broadcast_tensors(x.to(kind), y.to(kind))
+        return found[0], found[1]
+
+    def _reached(self, end: Tensor) -> Tensor:
+        if not bool(self.family.valid(end).all()):
+            raise self._outside(end)
+        return end
+
+    def _outside(self, end: Tensor) -> ValueError:
+        expected = f"one whose geodesic stays inside {self.family.name} with {self.family.domain}"
+        return ValueError(complain("vector", expected, "one that leads outside", "Shorten it."))

@@ -1,0 +1,335 @@
+"""Distances, geodesics, curvature and transport, against closed forms and each other."""
+
+from __future__ import annotations
+
+import math
+
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import kl_divergence
+
+from pyro_activeinf.geometry import RiemannianSGD, StatisticalManifold
+from tests.geometry.families import CURVED, FAMILIES, SIZES, manifold, points, vectors
+
+F64 = torch.float64
+EACH = pytest.mark.parametrize("name", FAMILIES)
+EACH_CURVED = pytest.mark.parametrize("name", CURVED)
+
+
+def f64(*numbers: float) -> Tensor:
+    return torch.tensor(numbers, dtype=F64)
+
+
+def covariance(n: int) -> Tensor:
+    a = torch.randn(n, n, dtype=F64)
+    return a @ a.T + torch.eye(n, dtype=F64)
+
+
+def test_normal_distance() -> None:
+    found = manifold("Normal").distance(f64(0.0, 1.0), f64(1.0, 2.0))
+    assert found.item() == pytest.approx(1.1893809314, abs=1e-10)
+
+
+def test_categorical_distance_from_all_probabilities() -> None:
+    found = manifold("Categorical").distance(f64(0.2, 0.3, 0.1, 0.4), f64(*[0.25] * 4))
+    assert found.item() == pytest.approx(0.4760145195, abs=1e-10)
+    p, q = dist.Categorical(f64(0.2, 0.3, 0.1, 0.4)), dist.Categorical(f64(*[0.25] * 4))
+    assert manifold("Categorical").distance(p, q).item() == pytest.approx(found.item(), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "p", "q", "distance"),
+    [
+        ("Poisson", 2.0, 5.0, 2 * (5**0.5 - 2**0.5)),
+        ("Exponential", 2.0, 5.0, math.log(2.5)),
+        ("Binomial", 0.2, 0.7, 2 * 7**0.5 * (math.asin(0.7**0.5) - math.asin(0.2**0.5))),
+        ("Bernoulli", 0.2, 0.7, 2 * (math.asin(0.7**0.5) - math.asin(0.2**0.5))),
+    ],
+)
+def test_distance_of_one_parameter(name: str, p: float, q: float, distance: float) -> None:
+    assert manifold(name).distance(f64(p), f64(q)).item() == pytest.approx(distance, abs=1e-12)
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_gaussian_distances_in_closed_form(n: int) -> None:
+    torch.manual_seed(n)
+    space = manifold("MultivariateNormal")
+    first, second, shift = covariance(n), covariance(n), torch.randn(n, dtype=F64)
+    zero = torch.zeros(n, dtype=F64)
+    apart = space.distance(
+        dist.MultivariateNormal(zero, first), dist.MultivariateNormal(shift, first)
+    )
+    square = shift @ torch.linalg.solve(first, shift)
+    assert apart.item() == pytest.approx(2**0.5 * math.acosh(1 + square / 4), abs=1e-10)
+    centered = space.distance(
+        dist.MultivariateNormal(shift, first), dist.MultivariateNormal(shift, second)
+    )
+    ratios = torch.linalg.eigvals(torch.linalg.solve(first, second)).real
+    assert centered.item() == pytest.approx(
+        (ratios.log().square().sum() / 2).sqrt().item(), abs=1e-10
+    )
+
+
+def test_a_gaussian_of_one_number_is_a_normal() -> None:
+    one = manifold("MultivariateNormal").distance(f64(0.3, 0.5), f64(2.0, 3.0))
+    other = manifold("Normal").distance(f64(0.3, 0.5**0.5), f64(2.0, 3.0**0.5))
+    assert one.item() == pytest.approx(other.item(), abs=1e-10)
+
+
+@EACH
+def test_metric_is_the_hessian_of_kl(name: str) -> None:
+    torch.manual_seed(0)
+    x = points(name)
+    family = FAMILIES[name]
+
+    def kl(y: Tensor) -> Tensor:
+        return kl_divergence(family.distribution(x), family.distribution(y))
+
+    if name == "Binomial":
+        expected = 7 / (x * (1 - x)).reshape(1, 1)
+    else:
+        expected = torch.autograd.functional.hessian(kl, x)
+    assert torch.allclose(manifold(name).metric(x), expected, rtol=1e-9, atol=1e-9)
+
+
+@EACH
+@pytest.mark.parametrize("alpha", [1.0, 0.0, -1.0])
+def test_exp_and_log_are_inverse(name: str, alpha: float) -> None:
+    torch.manual_seed(1)
+    space, (p, q) = manifold(name), points(name, 2, 3)
+    vector = space.log_map(p, q, alpha)
+    assert torch.allclose(space.exp_map(p, vector, alpha), q, rtol=1e-9, atol=1e-9)
+    if alpha == 0:
+        assert torch.allclose(space.norm(p, vector), space.distance(p, q), atol=1e-10)
+        assert torch.allclose(space.distance(q, p), space.distance(p, q), atol=1e-9)
+
+
+def test_exp_and_log_are_inverse_under_other_connections() -> None:
+    torch.manual_seed(2)
+    space, (p, q) = manifold("Dirichlet"), points("Dirichlet", 2, 2)
+    vector = space.log_map(p, q, 0.5)
+    assert torch.allclose(space.exp_map(p, vector, 0.5), q, rtol=1e-9, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["Gamma", "Beta", "Dirichlet", "MultivariateNormal"])
+def test_round_trip_between_points_far_apart(name: str) -> None:
+    torch.manual_seed(3)
+    spread = 0.7 if name == "MultivariateNormal" else 1.5
+    space, (p, q) = manifold(name), points(name, 2, 5, spread=spread)
+    back = space.exp_map(p, space.log_map(p, q))
+    assert ((back - q).abs() / (1 + q.abs())).max() < 1e-7
+
+
+@EACH_CURVED
+def test_geodesics_keep_their_speed(name: str) -> None:
+    torch.manual_seed(4)
+    space, (p, q) = manifold(name), points(name, 2)
+    t = torch.linspace(0, 1, 7, dtype=F64)
+    for way in (space.geodesic(p, q), space.geodesic(p, velocity=space.log_map(p, q))):
+        speed = space.norm(way(t), way.velocity(t))
+        assert torch.allclose(speed, space.distance(p, q).expand(7), rtol=1e-8)
+        assert torch.allclose(way(1.0), q, rtol=1e-9, atol=1e-9)
+    assert space.length(way).item() == pytest.approx(space.distance(p, q).item(), rel=1e-7)
+
+
+@EACH
+def test_curvature(name: str) -> None:
+    torch.manual_seed(5)
+    x = points(name, 2)
+    space = manifold(name)
+    known = {"Normal": -0.5, "Categorical": 0.25}
+    if name in known:
+        for alpha in (0.0, 0.5, -2.0):
+            expected = torch.full((2,), known[name] * (1 - alpha**2), dtype=F64)
+            assert torch.allclose(space.curvature(x, alpha), expected, atol=1e-9)
+            if alpha == 0:
+                v, w = vectors(name, 2, 2)
+                assert torch.allclose(space.sectional_curvature(x, v, w), expected, atol=1e-9)
+    else:
+        for flat in (1.0, -1.0):
+            assert space.riemann(x, flat).abs().max() < 1e-8
+
+
+@EACH_CURVED
+def test_curvature_tensor_from_the_cubic_form(name: str) -> None:
+    """Of a dually flat space: (C_jl C_ik - C_il C_jk) / 4, with indices contracted by the metric."""
+    torch.manual_seed(6)
+    space, x = manifold(name), points(name)
+    metric, cubic = space.metric(x), space.cubic(x)
+    product = torch.einsum("jla,ab,ikb->lkij", cubic, torch.linalg.inv(metric), cubic)
+    lowered = torch.einsum("ml,lkij->mkij", metric, space.riemann(x))
+    expected = (product.transpose(-1, -2) - product) / 4
+    assert torch.allclose(lowered, expected, rtol=1e-7, atol=1e-8 * lowered.abs().max().item())
+
+
+@EACH
+def test_christoffel_symbols_by_finite_differences_of_the_metric(name: str) -> None:
+    torch.manual_seed(7)
+    space, x = manifold(name), points(name)
+    d, step = SIZES[name], 1e-5
+    change = torch.stack(
+        [
+            (space.metric(x + step * e) - space.metric(x - step * e)) / (2 * step)
+            for e in torch.eye(d, dtype=F64)
+        ]
+    )  # (i, j, k)
+    lower = (change + change.transpose(0, 1) - change.permute(1, 2, 0)) / 2
+    expected = torch.einsum("lk,ijk->lij", torch.linalg.inv(space.metric(x)), lower)
+    assert torch.allclose(space.christoffel(x), expected, rtol=1e-6, atol=1e-6)
+
+
+def test_christoffel_symbols_of_the_normal() -> None:
+    expected = torch.zeros(2, 2, 2, dtype=F64)
+    expected[0, 0, 1] = expected[0, 1, 0] = expected[1, 1, 1] = -1 / 1.7
+    expected[1, 0, 0] = 1 / (2 * 1.7)
+    assert torch.allclose(manifold("Normal").christoffel(f64(0.3, 1.7)), expected, atol=1e-12)
+
+
+@EACH_CURVED
+def test_transport_keeps_inner_products(name: str) -> None:
+    torch.manual_seed(8)
+    space, (p, q), (v, w) = manifold(name), points(name, 2), vectors(name, 2)
+    way = space.geodesic(p, q)
+    carried = [space.parallel_transport(each, way) for each in (v, w)]
+    before, after = space.inner(p, v, w), space.inner(q, *carried)
+    assert after.item() == pytest.approx(before.item(), rel=1e-8, abs=1e-8)
+    own = space.parallel_transport(way.velocity(0.0), way)
+    assert torch.allclose(own, way.velocity(1.0), rtol=1e-7, atol=1e-8)
+
+
+@EACH_CURVED
+def test_transports_are_dual(name: str) -> None:
+    torch.manual_seed(9)
+    space, (p, q), (v, w) = manifold(name), points(name, 2), vectors(name, 2)
+    way = space.geodesic(p, q)
+    ahead, back = (
+        space.parallel_transport(v, way, alpha=1.0),
+        space.parallel_transport(w, way, alpha=-1.0),
+    )
+    assert space.inner(q, ahead, back).item() == pytest.approx(
+        space.inner(p, v, w).item(), rel=1e-8, abs=1e-8
+    )
+
+
+def test_transports_are_dual_along_any_way_and_for_any_alpha() -> None:
+    torch.manual_seed(10)
+    space, way, (v, w) = manifold("Gamma"), points("Gamma", 3), vectors("Gamma", 2)
+    ahead = space.parallel_transport(v, way, alpha=0.3)
+    back = space.parallel_transport(w, way, alpha=-0.3)
+    assert space.inner(way[-1], ahead, back).item() == pytest.approx(
+        space.inner(way[0], v, w).item(), rel=1e-8
+    )
+
+
+def test_transport_by_differential_equation_is_that_of_the_closed_form() -> None:
+    torch.manual_seed(11)
+    space, (p, q), v = manifold("Normal"), points("Normal", 2), vectors("Normal")
+    way = space.geodesic(p, q)
+    closed = space.parallel_transport(v, way)
+    assert torch.allclose(space._transported(way, v, 0.0), closed, atol=1e-8)
+
+
+def test_closed_geodesics_solve_the_equation() -> None:
+    torch.manual_seed(12)
+    for name in ("Normal", "Categorical", "MultivariateNormal"):
+        space, p, v = manifold(name), points(name), 0.1 * vectors(name)
+        way = space.geodesic(p, velocity=v)
+        t, step = 0.4, 1e-4
+        turn = (way(t + step) - 2 * way(t) + way(t - step)) / step**2
+        x, speed = way(t), way.velocity(t)
+        bent = torch.einsum("kij,i,j->k", space.christoffel(x), speed, speed)
+        assert torch.allclose(turn, -bent, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["Dirichlet", "Gamma", "MultivariateNormal", "Normal"])
+def test_distances_are_differentiable(name: str) -> None:
+    torch.manual_seed(13)
+    space, (p, q) = manifold(name), points(name, 2)
+    p.requires_grad_()
+    q.requires_grad_()
+    (space.distance(p, q).square() / 2).backward()
+    x, y = p.detach(), q.detach()
+    assert torch.allclose(space.sharp(x, p.grad), -space.log_map(x, y), rtol=1e-7, atol=1e-7)
+    assert torch.allclose(space.sharp(y, q.grad), -space.log_map(y, x), rtol=1e-7, atol=1e-7)
+
+
+def test_near_the_boundary() -> None:
+    small = f64(1e-12, 0.5)
+    found = manifold("Categorical").distance(small, f64(1e-12, 0.4))
+    assert found.item() == pytest.approx(2 * math.acos(0.2**0.5 + 0.3**0.5), rel=1e-9)
+    tight = manifold("Normal")
+    near, far = f64(1e4, 1e-6), f64(1e4 + 1e-6, 2e-6)
+    assert tight.distance(near, far).item() == pytest.approx(1.1893809314, rel=1e-5)
+    assert torch.allclose(tight.metric(near), f64(1e12, 2e12).diag(), rtol=1e-12, atol=0)
+    assert tight.curvature(near).item() == pytest.approx(-0.5, abs=1e-9)
+    space = manifold("Dirichlet")
+    low, high = f64(1e-4, 2.0, 3.0), f64(2.0, 1e-4, 100.0)
+    back = space.exp_map(low, space.log_map(low, high))
+    assert torch.allclose(back, high, rtol=1e-7, atol=1e-10)
+
+
+def test_frechet_mean() -> None:
+    torch.manual_seed(14)
+    for name in ("Normal", "Dirichlet"):
+        space, x = manifold(name), points(name, 4)
+        weights = f64(1.0, 2.0, 3.0, 4.0)
+        mean = space.frechet_mean(x, weights)
+        pull = (weights[:, None] * space.log_map(mean.expand_as(x), x)).sum(0)
+        assert pull.abs().max() < 1e-9
+    p, q = points("Normal", 2)
+    middle = manifold("Normal").geodesic(p, q)(0.5)
+    assert torch.allclose(manifold("Normal").frechet_mean(torch.stack([p, q])), middle, atol=1e-9)
+
+
+def test_a_distance_is_near_the_root_of_twice_kl() -> None:
+    torch.manual_seed(15)
+    for name in FAMILIES:
+        space, x = manifold(name), points(name)
+        near = space.exp_map(x, 1e-3 * vectors(name))
+        assert (2 * space.kl(x, near)).sqrt().item() == pytest.approx(
+            space.distance(x, near).item(), rel=1e-2
+        )
+
+
+@pytest.mark.parametrize("name", ["Poisson", "Categorical", "Binomial"])
+def test_geodesics_that_leave_the_domain_are_named(name: str) -> None:
+    x = points(name)
+    with pytest.raises(ValueError, match="stays inside"):
+        manifold(name).exp_map(x, torch.full_like(x, -40.0))
+    with pytest.raises(ValueError, match="stays inside"):
+        manifold(name).exp_map(x, torch.full_like(x, -40.0), alpha=-1.0)
+
+
+def test_wrong_arguments_are_named() -> None:
+    space = manifold("Normal")
+    with pytest.raises(ValueError, match=r"`point`: expected Normal with a scale > 0"):
+        space.metric(f64(0.0, -1.0))
+    with pytest.raises(ValueError, match="`other, velocity`"):
+        space.geodesic(f64(0.0, 1.0))
+    with pytest.raises(TypeError, match="`point`"):
+        space.metric(dist.Poisson(1.0))
+    with pytest.raises(TypeError, match="`point`"):
+        space.metric("here")
+    with pytest.raises(TypeError, match="`point`"):
+        space.metric(torch.tensor([0, 1]))
+    with pytest.raises(ValueError, match="`vector`"):
+        space.exp_map(f64(0.0, 1.0), f64(1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="parallel"):
+        space.sectional_curvature(f64(0.0, 1.0), f64(1.0, 1.0), f64(2.0, 2.0))
+    with pytest.raises(ValueError, match="`weights`"):
+        space.frechet_mean(points("Normal", 2), f64(1.0, -1.0))
+    with pytest.raises(ValueError, match="`vector`"):
+        manifold("Gamma").exp_map(f64(1.0, 1.0), f64(float("nan"), 0.0))
+    with pytest.raises(ValueError, match="`momentum`"):
+        RiemannianSGD(space, f64(0.0, 1.0), momentum=1.0)
+
+
+def test_single_precision() -> None:
+    space = StatisticalManifold(dist.Dirichlet)
+    p, q = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([3.0, 0.5, 1.0])
+    assert space.distance(p, q).dtype == torch.float32
+    exact = space.distance(p.double(), q.double()).item()
+    assert space.distance(p, q).item() == pytest.approx(exact, rel=1e-5)
+    assert torch.allclose(space.exp_map(p, space.log_map(p, q)), q, rtol=1e-3)

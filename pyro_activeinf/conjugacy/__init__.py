@@ -12,8 +12,9 @@ from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
 from .factor import ExpectedLogDensity, Factor, Variable, message
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .guide import guide_of
 from .precision import Gamma, Wishart
-from .program import Program, guide_of
+from .program import Program
 from .rule import Beliefs, free_energy, gathered, step, toward_valid, update
 from .start import starting, usual_order
 from .transformed import Transformed

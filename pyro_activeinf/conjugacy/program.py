@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
-
-import pyro
-import pyro.distributions as dist
-from torch import Tensor
 
 from .approximation import ApproximateMessageWarning, Approximation, Sampled
 from .factor import Variable
 from .of_site import Latent, can_be_joint, latent_of
 from .reading import Reading, Site
-from .rule import Beliefs
 from .site_factor import SiteFactor, factor_of
 from .tables import Inseparable
 
@@ -126,34 +120,3 @@ def _tell(factors: Sequence[SiteFactor]) -> None:
             kind = type(factor.approximation).__name__
             text = f"The site {factor.name} has no conjugate messages to {names}: those are {kind}."
             warnings.warn(text, ApproximateMessageWarning, stacklevel=4)
-
-
-def guide_of(program: Program, beliefs: Beliefs) -> Callable[..., dict[str, Tensor]]:
-    """A Pyro guide that samples every latent site from its belief, within its plates."""
-
-    def guide(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
-        return {name: _sampled(latent, beliefs) for name, latent in program.latents.items()}
-
-    return guide
-
-
-def _sampled(latent: Latent, beliefs: Beliefs) -> Tensor:
-    fn: Any = latent.variable.family.distribution(beliefs.natural[latent.name].detach())
-    if latent.joint:
-        shape = dist.transforms.ReshapeTransform(fn.event_shape, latent.site.value.shape)
-        return pyro.sample(latent.name, dist.TransformedDistribution(fn, [shape]))
-    with ExitStack() as plates:
-        for frame in latent.site.frames:
-            plates.enter_context(plate_like(frame))
-        extra = len(latent.variable.batch_shape) - latent.site.batch_dims
-        event = latent.site.fn.event_shape
-        if not extra and fn.event_shape != event:  # one vector for an event of several dims
-            flat = dist.transforms.ReshapeTransform(fn.event_shape, event)
-            return pyro.sample(latent.name, dist.TransformedDistribution(fn, [flat]))
-        return pyro.sample(latent.name, fn.to_event(extra))
-
-
-def plate_like(frame: Any) -> Any:
-    """A plate of the name, dim and size of another."""
-    full = frame.size if frame.full_size is None else frame.full_size
-    return pyro.plate(frame.name, full, subsample_size=frame.size, dim=frame.dim)

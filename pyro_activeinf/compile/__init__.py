@@ -3,6 +3,7 @@
 from .cache import Compiled, Settled, Snapshot
 from .counted import Counted, CountedCategorical, Source
 from .enumerate import ProgramError
+from .instead import Instead, Wishes, preferred_sites
 from .linear import LOG_2PI, Linearized, log_det
 from .linear_preferences import RealPreferences
 from .linear_programs import Affine, LinearPrograms, apply
@@ -24,6 +25,7 @@ __all__ = [
     "Compiled",
     "Counted",
     "CountedCategorical",
+    "Instead",
     "Layout",
     "LinearPrograms",
     "Linearized",
@@ -38,6 +40,7 @@ __all__ = [
     "Table",
     "Tables",
     "Variable",
+    "Wishes",
     "apply",
     "compile_habit",
     "compile_preferences",
@@ -46,5 +49,6 @@ __all__ = [
     "depends_on_step",
     "habit_tables",
     "log_det",
+    "preferred_sites",
     "whole",
 ]

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch
-from ..compile import Compiled, Programs, Tables
+from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter, require_belief
 from .belief import Evidence, JointBelief
@@ -70,7 +70,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
                     "Hand in an instance: ExactFilter(TMaze()).",
                 )
             )
-        self._compiled = Compiled(model)
+        self._compiled: Compiled | Instead = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
         self.novelty = novelty
@@ -80,7 +80,28 @@ class ExactFilter(BranchingFilter, SweepingFilter):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of; tables are compiled anew."""
-        return ExactFilter, (self._compiled.programs, self.joint_outcomes, self.novelty)
+        made = ExactFilter, (self._compiled.programs, self.joint_outcomes, self.novelty)
+        if isinstance(self._compiled, Instead):
+            return _wishing, (*made, self._compiled.wishes)
+        return made
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        return preferred_sites(self._compiled), list(self._compiled.habit())
+
+    def wishing(self, wishes: Wishes) -> ExactFilter:
+        """The same filter with other preferences and habits; what was compiled is shared.
+
+        Raises:
+            ValueError: for a site of which the model wishes nothing, or another number of values.
+        """
+        own = self._compiled.compiled if isinstance(self._compiled, Instead) else self._compiled
+        found = object.__new__(ExactFilter)
+        found.__dict__.update(self.__dict__)
+        found._compiled = Instead(own, wishes)
+        found._arrays = JointArrays(found._compiled.tables, self.novelty)
+        return found
 
     @property
     def model(self) -> Programs:
@@ -358,3 +379,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
                     f"shape {tuple(index.shape)}",
                 )
             )
+
+
+def _wishing(kind: type[ExactFilter], arguments: tuple[Any, ...], wishes: Wishes) -> ExactFilter:
+    return kind(*arguments).wishing(wishes)

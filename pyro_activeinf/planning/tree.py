@@ -111,7 +111,7 @@ class Paths:
 
     def total(self, each: Tensor, finite: bool) -> Tensor:
         """The sum over the steps of a policy of numbers of nodes ``(*batch, nodes)``."""
-        if finite and self.through is not None:
+        if finite and self.through is not None and self.through.dtype == each.dtype:
             return each @ self.through
         if self.branching is not None:
             return down_the_tree(each, self.branching, self.places.shape[-1])
@@ -119,7 +119,7 @@ class Paths:
 
     def marginal(self, probs: Tensor, actions: int) -> Tensor:
         """q(u) of the first action from q(pi), ``(*batch, actions)``."""
-        if self.begins is not None:
+        if self.begins is not None and self.begins.dtype == probs.dtype:
             return probs @ self.begins
         if self.branching is not None:
             return probs.unflatten(-1, (actions, -1)).sum(-1)

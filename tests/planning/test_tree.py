@@ -91,3 +91,10 @@ def test_a_tree_that_lacks_a_policy_or_has_another_order_is_not_full() -> None:
     assert is_full(places, 2)
     assert not is_full(places[1:], 2)
     assert not is_full(places.flip(0), 2)
+
+
+def test_numbers_of_another_precision_are_summed_as_well() -> None:
+    policies = all_policies([2], 2, CPU)
+    paths = Paths.of(node_places([policy_tree(policies, [2])]), policies, [2], torch.float32)
+    assert paths.total(torch.ones(6, dtype=torch.float64), finite=True).tolist() == [2.0] * 4
+    assert paths.marginal(torch.ones(4, dtype=torch.float64), 2).tolist() == [2.0, 2.0]

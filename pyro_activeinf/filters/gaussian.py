@@ -13,7 +13,7 @@ from torch import Tensor
 from .._checks import batch_dims, by_site, complain, numbers, one_batch
 from ..compile import Linearized, LinearPrograms, Programs
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
-from .base import SweepingFilter
+from .base import SweepingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
 from .gaussian_smoothing import GaussianSmoothing, backward
@@ -145,6 +145,7 @@ class GaussianFilter(SweepingFilter):
         Raises:
             ValueError: for an action of another shape, or outside of a finite space.
         """
+        require_belief(belief, GaussianBelief)
         return self._predicted(belief, self._action(action))[0]
 
     def _predicted(
@@ -200,7 +201,8 @@ class GaussianFilter(SweepingFilter):
         Raises:
             ValueError: for an unknown site, or a value of another shape.
         """
-        seen = self._seen(observation, ())
+        require_belief(belief, GaussianBelief)
+        seen = self._seen(observation)
         with one_batch(belief=belief.batch_shape, observation=seen.shape[:-1]):
             batch = torch.broadcast_shapes(belief.batch_shape, seen.shape[:-1])
         belief = expanded(belief, batch)
@@ -218,15 +220,16 @@ class GaussianFilter(SweepingFilter):
         }
         return GaussianEvidence(found.free_energy, accuracy)
 
-    def _seen(self, observation: Mapping[str, Any], time: tuple[int, ...]) -> Tensor:
-        """All sites in a row ``(*batch, *time, outcomes)``, NaN where missing."""
+    def _seen(self, observation: Mapping[str, Any]) -> Tensor:
+        """All sites in a row ``(*batch, outcomes)``, NaN where missing."""
         by_site("observation", observation, self.observation_sites)
         layout, like = self._programs.outcomes, self._programs.made.initial.value
         rows = {
-            name: vector_of(name, value, layout.events[name], like, len(time))
+            name: vector_of(name, value, layout.events[name], like)
             for name, value in observation.items()
         }
-        batch = torch.broadcast_shapes(time, *(row.shape[:-1] for row in rows.values()))
+        with one_batch(**{name: row.shape[:-1] for name, row in rows.items()}):
+            batch = torch.broadcast_shapes((), *(row.shape[:-1] for row in rows.values()))
         return torch.cat(
             [
                 rows[name].expand(*batch, -1)
@@ -356,7 +359,7 @@ def expanded(belief: GaussianBelief, batch: torch.Size) -> GaussianBelief:
     return replace(belief, mean=belief.mean.expand(*batch, n), cov=belief.cov.expand(*batch, n, n))
 
 
-def vector_of(name: str, value: Any, event: torch.Size, like: Tensor, time: int) -> Tensor:
+def vector_of(name: str, value: Any, event: torch.Size, like: Tensor) -> Tensor:
     """Values ``(*batch, *event)`` of a site as vectors ``(*batch, size)``."""
     tensor = numbers(name, value).to(like)
     if tensor.shape[max(tensor.dim() - len(event), 0) :] != event:

@@ -140,3 +140,35 @@ class Drifting(GenerativeModel):
 
     def prefer(self) -> None:
         pyro.sample("place", dist.Normal(torch.tensor(1.5), 0.5))
+
+
+class RealMaze(GenerativeModel):
+    """Sites named as those of the T-maze, all of them real; linear unless it is bent."""
+
+    actions = gym.spaces.Discrete(4)
+
+    def __init__(self, bend: float = 0.0) -> None:
+        super().__init__()
+        self.bend = bend
+        self.register_buffer("pushes", torch.tensor([0.0, 1.0, -1.0, 0.5]))
+
+    def initial(self) -> tuple[Tensor, Tensor]:
+        context = pyro.sample("context", dist.Normal(torch.tensor(0.2), 1.0))
+        return context, pyro.sample("location", dist.Normal(torch.tensor(0.0), 0.5))
+
+    def transition(self, state: Any, action: Tensor) -> tuple[Tensor, Tensor]:
+        context, location = state
+        if self.bend:
+            location = location + self.bend * torch.sin(location)
+        moved = 0.5 * location + self.pushes[action]
+        context = pyro.sample("context", dist.Normal(0.9 * context, 0.1))
+        return context, pyro.sample("location", dist.Normal(moved, 0.3))
+
+    def observe(self, state: Any) -> None:
+        context, location = state
+        pyro.sample("position", dist.Normal(location, 0.2))
+        width = 0.3 + self.bend * location.square() if self.bend else torch.tensor(0.3)
+        pyro.sample("reward", dist.Normal(context + 0.5 * location, width))
+
+    def prefer(self) -> None:
+        pyro.sample("reward", dist.Normal(torch.tensor(1.0), 0.4))

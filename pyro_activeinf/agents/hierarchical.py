@@ -54,9 +54,10 @@ class HierarchicalAgent:
     r"""Perceives, plans and acts with models one above the other, each with its own clock.
 
     An observation site of level i + 1 that has the name of an initial-state site of level i links
-    the two. A step of the level above lasts as many steps of the one below as that level's
-    ``steps_per_update`` says (or until its condition holds); then the level above acts, and the
-    level below begins anew in the context that is predicted.
+    the two; one that the level below names in ``prefer`` or ``habit`` sets its preferences or
+    habits to what is predicted there. A step of the level above lasts as many steps of the one
+    below as that level's ``steps_per_update`` says (or until its condition holds); then the level
+    above acts, and the level below begins anew in the context that is predicted.
 
     .. math::
         F = \sum_i F_i, \qquad F_i = E_q[\log q(s_i|s_{i+1}) - \log p(s_i|s_{i+1})]
@@ -171,7 +172,7 @@ class HierarchicalAgent:
         """The observation of each level, without those that links stand for."""
         known: dict[str, tuple[int, str]] = {}
         for i, floor in enumerate(self.tower.floors):
-            linked = () if floor.link is None else floor.link.names
+            linked = self.tower.linked(i)
             for name in floor.filter.observation_sites:
                 if name not in linked:
                     known[f"level{i + 1}/{name}"] = (i, name)
@@ -204,7 +205,11 @@ class HierarchicalAgent:
     def _planned(self, i: int) -> PolicyPosterior:
         floor = self.tower.floors[i]
         if i not in self.posteriors and self.belief is not None:
-            self.posteriors[i] = floor.level.planner(floor.filter, self.belief.levels[i])
+            planner, beliefs = floor.level.planner, self.belief.levels
+            if floor.wishes is None:
+                self.posteriors[i] = planner(floor.filter, beliefs[i])
+            else:
+                self.posteriors[i] = floor.wishes.plan(planner, beliefs[i], beliefs[i + 1])
         return self.posteriors[i]
 
     def _decided(self, i: int) -> Tensor:

@@ -15,6 +15,7 @@ from .._checks import complain
 from ..filters import ExactFilter, JointBelief
 from ..filters.context import Context, Link
 from .level import Level
+from .wishing import WishLinks
 
 Chosen = bool | Tensor  # for all members of a batch alike, or (*batch)
 
@@ -39,6 +40,7 @@ class Floor:
     filter: ExactFilter
     context: Context  # what the level above sets; nothing for the topmost
     link: Link | None  # what it sets below; None for the lowest
+    wishes: WishLinks | None  # what the level above wishes; None for the topmost
 
     def seen(self, state: LevelState) -> Tensor:
         """The message with all that is known of the present step."""
@@ -64,12 +66,20 @@ class Tower:
     def __init__(self, levels: Sequence[Level]) -> None:
         filters = [level.filter or ExactFilter(level.model) for level in levels]
         names = [_shared(i, low, high) for i, (low, high) in enumerate(pairwise(filters), 1)]
+        wishes = [*(WishLinks.between(low, high) for low, high in pairwise(filters)), None]
         self.floors = [
-            Floor(level, filter, Context(filter, above), Link(filter, below) if below else None)
-            for level, filter, above, below in zip(
-                levels, filters, [*names, ()], [(), *names], strict=True
+            Floor(
+                level, filter, Context(filter, above), Link(filter, below) if below else None, wish
+            )
+            for level, filter, above, below, wish in zip(
+                levels, filters, [*names, ()], [(), *names], wishes, strict=True
             )
         ]
+
+    def linked(self, i: int) -> tuple[str, ...]:
+        """Observation sites of a level that stand for something in the level below."""
+        link, below = self.floors[i].link, self.floors[i - 1].wishes if i else None
+        return (*(link.names if link else ()), *(below.names if below else ()))
 
     def begun(self, batch: tuple[int, ...]) -> list[LevelState]:
         """All levels before the first observation, ``(*batch)``."""

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from pyro_activeinf import Agent, Belief, GenerativeModel, HierarchicalAgent
 from pyro_activeinf.agents import Level
-from pyro_activeinf.models import TMaze
+from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import OpenLoop
 
 from .flattened import Array, Chain, conditional_kl, joint
@@ -191,3 +191,41 @@ def test_an_impossible_observation_changes_nothing() -> None:
 def test_levels_that_do_not_meet_are_refused(levels: list[object], told: str) -> None:
     with pytest.raises((TypeError, ValueError), match=told):
         HierarchicalAgent(levels)
+
+
+ARMS = torch.tensor([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]], dtype=torch.float64)
+
+
+class Wanting(Place):
+    """Tells the bandit below where it is, what is wanted there, and what is usually done."""
+
+    def observe(self, place: Tensor) -> None:
+        pyro.sample("s0", dist.Categorical(torch.full((2,), 0.5)))
+        pyro.sample("o0", dist.Categorical(torch.tensor([[0.9, 0.1], [0.1, 0.9]])[place]))
+        pyro.sample("action", dist.Categorical(ARMS[place]))
+        pyro.sample("sign", dist.Categorical(torch.tensor([[0.7, 0.3], [0.2, 0.8]])[place]))
+
+
+def bandit(C: Tensor, E: Tensor) -> POMDP:
+    torch.manual_seed(0)
+    A = torch.tensor([[0.9, 0.2], [0.1, 0.8]])
+    B = torch.rand(2, 2, 3).softmax(0)
+    return POMDP(A=[A], B=[B], C=[C], D=[torch.full((2,), 0.5)], E=E)
+
+
+def test_the_level_above_sets_preferences_and_habits() -> None:
+    lower = bandit(torch.zeros(2), torch.ones(3) / 3)
+    agent = HierarchicalAgent([Level(lower, OpenLoop(2), steps_per_update=5), Wanting()])
+    agent.reset((3,))
+    signs = torch.tensor([0, 1, 0])
+    agent.perceive({"o0": torch.tensor([0, 0, 1]), "sign": signs})
+    found = agent.plan()
+    places = torch.tensor([[0.7, 0.2], [0.3, 0.8]])[signs]
+    places = places / places.sum(-1, keepdim=True)
+    for b, outcome in enumerate([0, 0, 1]):
+        wanted = places[b] @ torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+        alone = Agent(bandit(wanted.log(), places[b] @ ARMS), planner=OpenLoop(2))
+        alone.perceive({"o0": outcome})
+        torch.testing.assert_close(found.probs[b], alone.plan().probs)
+        torch.testing.assert_close(found.action_probs[b], alone.plan().action_probs)
+        torch.testing.assert_close(found.terms.values[b], alone.plan().terms.values)

@@ -110,7 +110,7 @@ def linearize(
         zero = like.new_zeros(*[1] * (max(first.dim(), 1) - 1), outputs.size)
         noise = outputs.split(directions.vary(2, zero))
         if controls and action is not None:
-            flat = action.flatten(action.dim() - _event_dims(programs))
+            flat = as_vector(action, _event_dims(programs))
             action = directions.vary(1, flat).reshape(sum(directions.sizes), *action.shape)
         handler = GaussianSites(name, lambda site, parts: parts.value(noise.get(site)))
         run_program(programs, name, states, where, action, handler)
@@ -168,6 +168,11 @@ def _unpacked(
         for kept, part in ((primals, primal), (tangents, tangent)):
             kept.append(part.expand(*shape, *event).reshape(*shape, event.numel()))
     return torch.cat(primals, -1), torch.cat(tangents, -1)
+
+
+def as_vector(value: Tensor, event: int) -> Tensor:
+    """Values ``(*batch, *event)`` as vectors ``(*batch, size)``."""
+    return value.flatten(value.dim() - event) if event else value.unsqueeze(-1)
 
 
 def _batch_of(value: Tensor, event: torch.Size) -> torch.Size:

@@ -45,7 +45,9 @@ class _Preferred(Messenger):
         msg["stop"] = msg["done"] = True
         name, fn = msg["name"], msg["fn"]
         known_names("prefer", [name], list(self.known))
-        if fn.batch_shape + fn.event_shape != self.known[name]:
+        shape, event = fn.batch_shape + fn.event_shape, self.known[name]
+        varied = bool(self.noise) and len(shape) > len(event)  # depends on noise, on the left dim
+        if shape[varied:] != event:
             raise ProgramError(
                 complain(
                     f"site '{name}' of prefer",

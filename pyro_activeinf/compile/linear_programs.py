@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import ops
 from .cache import KEPT_STEPS, Followed
 from .enumerate import HANDLERS
-from .linear import Linearized, linearize, observe_layout
+from .linear import Linearized, as_vector, linearize, observe_layout
 from .linear_preferences import RealPreferences, real_preferences
 from .linear_probe import is_affine
 from .program import Programs, compile_habit, control_sizes, depends_on_step
@@ -169,7 +169,7 @@ class LinearPrograms(Followed):
         """
         affine = self.made.transition
         if affine is not None:
-            flat = action if action is None or not self.real else _flat(action, len(self.event))
+            flat = action if action is None or not self.real else as_vector(action, len(self.event))
             return affine(state, flat)
         given = action if self.real or action is None else self.action(action)
         with HANDLERS, self._params:
@@ -204,8 +204,3 @@ class LinearPrograms(Followed):
             return {}
         with HANDLERS, self._params:
             return compile_habit(self.programs, self.controls)
-
-
-def _flat(action: Tensor, event: int) -> Tensor:
-    """Actions ``(*batch, *event)`` as vectors."""
-    return action.flatten(action.dim() - event) if event else action.unsqueeze(-1)

@@ -21,6 +21,7 @@ from . import library
 from .graph import FactorGraph
 from .passing import VariationalMessagePassing
 from .schedules import Parallel, Schedule, Sequential
+from .sum_product import SumProduct
 
 __all__ = [
     "ApproximateMessageWarning",
@@ -41,6 +42,7 @@ __all__ = [
     "Sampled",
     "Schedule",
     "Sequential",
+    "SumProduct",
     "VariationalMessagePassing",
     "Wishart",
     "library",

@@ -41,14 +41,17 @@ def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
       with torch's generator, so that ``pyro.set_rng_seed`` fixes them. Being independent, they
       have statistics but no convergence: ``arviz.summary(data, kind="stats")``;
     - ``observed_data``: each observation site, ``actions`` and ``rewards``;
-    - ``beliefs``: the probabilities of each state site over ``<site>_value``;
+    - ``beliefs``: the probabilities of each state site over ``<site>_value``; of a real one the
+      mean under its name and the standard deviation as ``<site>_spread``, over ``<site>_dim_0``,
+      .. (draws are then Gaussian with these moments);
     - ``free_energy``: ``free_energy``, ``complexity``, ``accuracy`` and ``accuracy_per_site``;
     - ``expected_free_energy``: of the plan, under q(pi): ``pragmatic``, ``epistemic``,
       ``novelty``, ``risk``, ``ambiguity``, ``total``, and each as ``<term>_per_site``;
     - ``policies``: ``action_probs`` over ``action`` (``action_0``, .. for several controls); where
       policies were kept also ``policy_probs``, ``expected_free_energy`` and ``policy_actions``
       over ``policy``, whose coordinate reads ``3-1``: action 3, then action 1 (``3,0-1,2`` for
-      several controls).
+      several controls). Of real-valued actions ``policy`` counts the candidates of each step, and
+      ``policy_actions`` has the dims of time, ``policy``, ``horizon`` and of an action.
 
     A :class:`~pyro_activeinf.learning.TrainingRun` has groups of its own:
 
@@ -162,34 +165,59 @@ def _require_free(sites: Iterable[str]) -> None:
 
 def _posterior(source: Trajectory, draws: int) -> Dataset:
     variables = {
-        site: _variable(source, _draw(probs, draws), before=("chain", "draw"))
-        for site, probs in source.beliefs.items()
+        site: _variable(source, _draw(source, site, draws), *after, before=("chain", "draw"))
+        for site, after in _events(source).items()
     }
     return _dataset(source, variables, {"chain": np.arange(1), "draw": np.arange(draws)})
 
 
-def _draw(probs: Tensor, draws: int) -> Tensor:
-    """Independent draws ``(1, draws, *batch, time)``; rounding may keep a sum a little off 1."""
-    belief = torch.distributions.Categorical(probs=probs.detach(), validate_args=False)
-    return belief.sample((1, draws))
+def _events(source: Trajectory) -> dict[str, tuple[str, ...]]:
+    """Names of the dims of a draw of each state site."""
+    return {
+        site: _dims(site, source.spread[site].dim() - source.rewards.dim())
+        if site in source.spread
+        else ()
+        for site in source.beliefs
+    }
+
+
+def _dims(name: str, count: int) -> tuple[str, ...]:
+    return tuple(f"{_netcdf(name)}_dim_{i}" for i in range(count))
+
+
+def _draw(source: Trajectory, site: str, draws: int) -> Tensor:
+    """Independent draws ``(1, draws, *batch, time, *event)``."""
+    held, shape = source.beliefs[site].detach(), (1, draws)
+    if site in source.spread:
+        spread = source.spread[site].detach()
+        return held + spread * torch.randn(*shape, *held.shape, dtype=held.dtype)
+    # rounding may keep a sum a little off 1
+    return torch.distributions.Categorical(probs=held, validate_args=False).sample(shape)
 
 
 def _observed_data(source: Trajectory) -> Dataset:
     variables = {}
     for site, value in source.observations.items():
-        event = range(value.dim() - source.rewards.dim())
-        variables[site] = _variable(source, value, *(f"{_netcdf(site)}_dim_{i}" for i in event))
-    control = ["control"] * (source.actions.dim() - source.rewards.dim())
-    variables["actions"] = _variable(source, source.actions, *control)
+        event = value.dim() - source.rewards.dim()
+        variables[site] = _variable(source, value, *_dims(site, event))
+    variables["actions"] = _variable(source, source.actions, *_control(source))
     variables["rewards"] = _variable(source, source.rewards)
     return _dataset(source, variables)
 
 
+def _control(source: Trajectory) -> tuple[str, ...]:
+    """Names of the dims of an action."""
+    count = source.actions.dim() - source.rewards.dim()
+    return _dims("action", count) if source.real_actions else ("control",) * count
+
+
 def _beliefs(source: Trajectory) -> Dataset:
-    variables = {
-        site: _variable(source, probs, f"{_netcdf(site)}_value")
-        for site, probs in source.beliefs.items()
-    }
+    variables = {}
+    for site, after in _events(source).items():
+        names = after if site in source.spread else (f"{_netcdf(site)}_value",)
+        variables[site] = _variable(source, source.beliefs[site], *names)
+        if site in source.spread:
+            variables[f"{site}_spread"] = _variable(source, source.spread[site], *names)
     return _dataset(source, variables)
 
 
@@ -219,18 +247,28 @@ def _per_site(sites: Iterable[ExpectedFreeEnergyTerms], term: str) -> Tensor:
 
 
 def _policies(source: Trajectory) -> Dataset:
-    controls = source.action_probs.dim() - source.rewards.dim()
-    choices = ["action"] if controls == 1 else [f"action_{f}" for f in range(controls)]
-    variables = {"action_probs": _variable(source, source.action_probs, *choices)}
+    variables = {"action_probs": _variable(source, source.action_probs, *_choices(source))}
     if source.policies is None or source.policy_probs is None or source.policy_values is None:
         return _dataset(source, variables)
     variables["policy_probs"] = _variable(source, source.policy_probs, "policy")
     variables["expected_free_energy"] = _variable(
         source, source.policy_values, "policy", attrs=NATS
     )
+    if source.real_actions:
+        dims = ("policy", "horizon", *_control(source))
+        variables["policy_actions"] = _variable(source, source.policies, *dims)
+        return _dataset(source, variables)
     dims = ("policy", "horizon", "control")[: source.policies.dim()]
     variables["policy_actions"] = (dims, source.policies.numpy(force=True), {})
     return _dataset(source, variables, {"policy": policy_names(source.policies)})
+
+
+def _choices(source: Trajectory) -> list[str]:
+    """Names of the dims over which the next action has probabilities."""
+    if source.real_actions:
+        return ["policy"]
+    controls = source.action_probs.dim() - source.rewards.dim()
+    return ["action"] if controls == 1 else [f"action_{f}" for f in range(controls)]
 
 
 def policy_names(policies: Tensor) -> list[str]:

@@ -197,7 +197,7 @@ def _curve(axes: Axes, arm: str, steps: Any) -> None:
 def _reached(axes: Axes, arm: str, first: Sequence[float]) -> None:
     """Share of agents so far, with its 95 % interval."""
     times = np.arange(0, LIMIT + 1, 3)
-    counts = [Proportion.of([at <= time for at in first]) for time in times]
+    counts = [Proportion.of([bool(at <= time) for at in first]) for time in times]
     low, high = np.array([count.interval() for count in counts]).T
     axes.fill_between(times, low, high, color=COLORS[arm], alpha=0.15, linewidth=0)
     axes.plot(times, [count.rate for count in counts], color=COLORS[arm], label=arm)

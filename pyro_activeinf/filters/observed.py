@@ -13,11 +13,12 @@ from torch import Tensor
 from .._checks import batch_dims, by_site, complain, numbers, one_batch
 from ..models import NeuralDynamics
 from ..records import Belief, ExpectedFreeEnergyTerms
-from .base import PolicyScoring
+from .base import PolicyScoring, SweepingFilter
 from .observed_belief import ObservedBelief, Seen
+from .sweep import Prefixes
 
 
-class ObservedFilter(PolicyScoring):
+class ObservedFilter(PolicyScoring, SweepingFilter):
     r"""Each member of the ensemble carries a state of its own; the sensor brings them together.
 
     With :math:`q(o_t|\pi, k) = N(\mu_k, v_k + r)` the terms are in closed form,
@@ -113,7 +114,7 @@ class ObservedFilter(PolicyScoring):
             batch = torch.broadcast_shapes(held.batch_shape, given)
         members, n = held.mean.shape[-2:]
         rows = held.mean.expand(*batch, members, n).reshape(-1, members, n)
-        taken = chosen.expand(*batch, *chosen.shape[len(given) :]).flatten(0, len(batch) - 1)
+        taken = chosen.expand((*batch, *chosen.shape[len(given) :])).flatten(0, len(batch) - 1)
         taken = taken if batch else chosen.unsqueeze(0)
         loc, scale = self.model.members(rows.transpose(0, 1), taken)
         mean, var = (x.transpose(0, 1).reshape(*batch, members, n) for x in (loc, scale.square()))
@@ -224,6 +225,24 @@ class ObservedFilter(PolicyScoring):
         terms = self._terms(*found, -3)  # (time, batch * policies)
         values = terms.values.transpose(0, 1).reshape(*batch, count, steps, 4, 2)
         return ExpectedFreeEnergyTerms(values, self.observation_sites)
+
+    def sweep(self, belief: Belief, prefixes: Prefixes) -> ExpectedFreeEnergyTerms:
+        """Terms of every prefix of a tree of actions, ``(*batch, prefixes)``, in nats."""
+        held = _own(belief)
+        members, n = held.mean.shape[-2:]
+        start = held.mean.reshape(-1, 1, members, n).permute(2, 0, 1, 3)
+        path: list[tuple[Tensor, Tensor]] = []
+        for parents, actions in zip(prefixes.parents, prefixes.actions, strict=True):
+            rows = start.index_select(2, parents)  # (members, batch, prefixes, n)
+            taken = actions.expand(rows.shape[1], *actions.shape).flatten(0, 1)
+            moved = self.model.members(rows.flatten(1, 2), taken)
+            loc, scale = (x.reshape(rows.shape) for x in moved)
+            start = loc
+            path.append((loc, scale.square()))
+        mean, var = (torch.cat(each, 2) for each in zip(*path, strict=True))
+        values = self._terms(mean, var, -4).values
+        shape = (*held.batch_shape, *values.shape[1:])
+        return ExpectedFreeEnergyTerms(values.reshape(shape), self.observation_sites)
 
     def _imagined(self, state: Tensor, actions: Iterable[Tensor]) -> tuple[Tensor, Tensor]:
         """Means and variances ``(time, members, rows, n)`` as each member sees it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 import torch
@@ -147,8 +148,8 @@ class OnlineLearner(Learner):
     def state_dict(self) -> dict[str, Any]:
         """Parameters, optimizer, replay, counts and the generator."""
         return {
-            "model": self.model.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
+            "model": deepcopy(dict(self.model.state_dict())),
+            "optimizer": deepcopy(self._optimizer.state_dict()),
             "replay": self.replay.state_dict(),
             "generator": self._generator.get_state(),
             "counts": [self._waiting, self._calibrated],
@@ -163,7 +164,7 @@ class OnlineLearner(Learner):
         """
         self.replay.load_state_dict(state["replay"])
         self.model.load_state_dict(state["model"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(deepcopy(state["optimizer"]))
         self._generator.set_state(state["generator"])
         self._waiting, self._calibrated = state["counts"]
         self._before = state["before"]

@@ -45,8 +45,9 @@ def beliefs(
 ) -> Figure:
     """Draw q(s_t) of each state site over time, and below it what was seen and done.
 
-    There is a panel for each state site (a heat map of probabilities, a row for each value), for
-    each observation site, and for each control of the action. An action stands at the step at
+    There is a panel for each state site (a heat map of probabilities, a row for each value; for a
+    real one the mean of each element, in a band of two standard deviations), for each observation
+    site, and for each control of the action. An action stands at the step at
     which it was chosen; vertical lines part the episodes.
 
     Args:
@@ -85,8 +86,10 @@ def beliefs(
         panel.set_title(strip.title, loc="left", fontsize="medium")
         if strip.rows:
             name_rows(panel, strip.rows, labels.get(strip.name))
-    maps = len(above)
-    color_bar(drawn[0].get_images()[0], drawn[:maps], heights[:maps], "probability")
+    maps = [i for i, strip in enumerate(above) if strip.rows]
+    if maps:
+        shown, tall = [drawn[i] for i in maps], [heights[i] for i in maps]
+        color_bar(shown[0].get_images()[0], shown, tall, "probability")
     Timeline.of(trajectory).finish(drawn)
     return figure
 
@@ -127,6 +130,25 @@ class BeliefStrip(Strip):
 
 
 @dataclass(frozen=True)
+class BandStrip(Strip):
+    """Means and standard deviations ``(time, elements)``."""
+
+    mean: Array
+    spread: Array
+
+    def draw(self, axes: Axes) -> None:
+        """Draw a line in a band for each element."""
+        rows = np.arange(len(self.mean))
+        for i, (mean, half) in enumerate(zip(self.mean.T, 2 * self.spread.T, strict=True)):
+            color = f"C{i}"
+            axes.fill_between(rows, mean - half, mean + half, color=color, alpha=0.25, linewidth=0)
+            axes.plot(rows, mean, color=color, label=str(i))
+        if self.mean.shape[1] > 1:
+            axes.legend(frameon=False, fontsize="x-small", loc="upper right", ncols=4)
+        axes.margins(y=0.15)
+
+
+@dataclass(frozen=True)
 class EventStrip(Strip):
     """One of a few values at each step, ``(time,)``; nothing where it is -1 or NaN."""
 
@@ -157,6 +179,12 @@ class DotStrip(Strip):
 
 def _states(trajectory: Trajectory, sites: Sequence[str]) -> Iterator[Strip]:
     for site in sites:
+        if site in trajectory.spread:
+            rows = len(trajectory.episode)
+            both = (trajectory.beliefs[site], trajectory.spread[site])
+            moments = (array(each).reshape(rows, -1) for each in both)
+            yield BandStrip(site, f"belief q({site})", 0, *moments)
+            continue
         probs = array(trajectory.beliefs[site]).T
         yield BeliefStrip(site, f"belief q({site})", len(probs), probs)
 
@@ -179,5 +207,8 @@ def _counts(values: Array) -> bool:
 
 
 def _actions(trajectory: Trajectory) -> Iterator[Strip]:
+    if trajectory.real_actions:
+        yield DotStrip("action", "action", 0, array(trajectory.actions), GREEN)
+        return
     for control in controls_of(trajectory):
         yield EventStrip(control.name, control.title, control.size, control.taken, GREEN)

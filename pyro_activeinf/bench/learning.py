@@ -13,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,11 @@ class Learned:
     def cue_visits(self, learned: str) -> list[float]:
         """Share of agents that began each trial at the cue."""
         runs = [life.cue for life in self.lives if life.learned == learned]
+        return [fmean(trial) for trial in zip(*runs, strict=True)]
+
+    def rewards(self, learned: str) -> list[float]:
+        """Mean reward of each trial."""
+        runs = [life.reward for life in self.lives if life.learned == learned]
         return [fmean(trial) for trial in zip(*runs, strict=True)]
 
     def steps(self, sought: str) -> list[int]:
@@ -113,13 +118,12 @@ def _counted(bar: Any, run_one: Any, task: tuple[str, int]) -> Any:
 
 
 def content(found: Learned) -> dict[str, Any]:
-    """What is written: a summary, and every run."""
+    """What is written: a number for each trial, or for each seed."""
     return {
         "cue_visits": {learned: found.cue_visits(learned) for learned in LEARNED},
         "steps": {sought: found.steps(sought) for sought in TERMS},
         "speedup": found.speedup,
-        "lives": [asdict(life) for life in found.lives],
-        "coverages": [asdict(run) for run in found.coverages],
+        "reward": {learned: found.rewards(learned) for learned in LEARNED},
     }
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from .._checks import nonnegative, positive_int
 from ..filters import ExactFilter
-from ..models import GenerativeModel
+from ..models import CategoricalTable, GenerativeModel
 from .dirichlet import tables_of
 from .dirichlet_evidence import Explained, evidence_bound
 from .reduce import STRONG
@@ -99,8 +100,13 @@ def _fit(
     for _ in range(sweeps):
         found.append(evidence_bound(filter, observations, actions))
         for table in tables:
-            table.counts.copy_(table.prior + found[-1].counts.get(table, 0.0))
+            table.counts.copy_(_learned(table, found[-1]))
     best = max(found, key=lambda explained: explained.bound)
     for table in tables:
-        table.counts.copy_(table.prior + best.counts.get(table, 0.0))
+        table.counts.copy_(_learned(table, best))
     return model, best.bound
+
+
+def _learned(table: CategoricalTable, explained: Explained) -> Tensor:
+    seen = explained.counts.get(table)
+    return table.prior if seen is None else table.prior + seen

@@ -51,10 +51,13 @@ class CategoricalTable(PyroModule):
         [[0.5, 0.5], [0.25, 0.75], [0.25, 0.75]]
     """
 
+    counts: Tensor  # (*parents, size)
+    prior: Tensor  # (*parents, size)
+
     def __init__(self, counts: Any) -> None:
         super().__init__()
         if isinstance(counts, nn.Parameter | PyroParam):
-            self.counts = counts
+            setattr(self, "counts", counts)  # noqa: B010  a PyroModule makes a tensor of it
         else:
             self.register_buffer("counts", _floating(counts).clone())
         _check(self.counts)
@@ -90,7 +93,7 @@ class CategoricalTable(PyroModule):
             raise ValueError(complain("counts", "all above 0 for a density", "some of 0"))
         return dist.Dirichlet(self.counts).to_event(self.counts.dim() - 1)
 
-    def forward(self, *parents: Any) -> Distribution:
+    def forward(self, *parents: Any) -> dist.Categorical:
         """p(x | parents), ``(*batch)``: one index for each parent; indexes broadcast.
 
         Raises:

@@ -11,9 +11,9 @@ import numpy as np
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.nn import PyroParam
 from torch import Tensor, nn
-from torch.distributions import Distribution
 
 from .._checks import complain
 from .base import GenerativeModel
@@ -206,10 +206,9 @@ class POMDP(GenerativeModel):
 
     def _prefer_at(self, step: int) -> None:
         for name, c in zip(self.observation_names, self._parts("C"), strict=True):
-            timed = isinstance(c, Tensor) and c.dim() == 2
-            beyond = timed and step >= len(c)
-            row = torch.zeros_like(c[0]) if beyond else c[step] if timed else c
-            pyro.sample(name, _preferred(row))
+            if isinstance(c, Tensor) and c.dim() == 2:
+                c = c[step] if step < len(c) else torch.zeros_like(c[0])  # noqa: PLW2901
+            pyro.sample(name, _preferred(c))
 
     @property
     def habit(self) -> Callable[[], None] | None:
@@ -237,13 +236,13 @@ def _axes(part: Tensor | CategoricalTable) -> int:
     return counts.dim() - 1
 
 
-def _drawn(part: Tensor | CategoricalTable, index: Sequence[Tensor]) -> Distribution:
+def _drawn(part: Tensor | CategoricalTable, index: Sequence[Tensor]) -> dist.Categorical:
     if isinstance(part, CategoricalTable):
         return part(*index)
     return dist.Categorical(probs=looked_up(part, index))
 
 
-def _preferred(part: Tensor | CategoricalTable) -> Distribution:
+def _preferred(part: Tensor | CategoricalTable) -> TorchDistributionMixin:
     return part() if isinstance(part, CategoricalTable) else LogPreferences(part)
 
 

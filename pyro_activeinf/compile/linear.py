@@ -75,7 +75,7 @@ class Directions:
         """A point ``(*batch, size)`` as a dual ``(directions, *batch, size)``."""
         total, size = sum(self.sizes), self.sizes[which]
         rows = point.new_zeros(total, size)
-        rows[sum(self.sizes[:which]) :][:size] = torch.eye(size, dtype=point.dtype)
+        rows[sum(self.sizes[:which]) :][:size] = torch.eye(size, dtype=point.dtype, device=point.device)
         tangent = rows.reshape(total, *[1] * (point.dim() - 1), size)
         primal = point.expand(total, *point.shape).contiguous()
         return forward_ad.make_dual(primal, tangent.expand(primal.shape).contiguous())

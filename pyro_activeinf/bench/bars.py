@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from .._checks import readable_bytes
+from .sample import readable_seconds
 
 
 class Bar(ABC):
@@ -56,6 +57,27 @@ class AtMost(Bar):
     def __str__(self) -> str:
         """The condition in a few signs."""
         return f"<= {readable_bytes(self.most)}"
+
+    def reached(self, ours: float, peer: float | None) -> bool:
+        """Whether ours is below the limit."""
+        return ours <= self.most
+
+
+@dataclass(frozen=True)
+class Within(Bar):
+    """Our time stays below a limit, whatever the peer's is.
+
+    Example:
+        >>> bar = Within(0.06)
+        >>> str(bar), bar.reached(0.05, None)
+        ('<= 60 ms', True)
+    """
+
+    most: float  # seconds
+
+    def __str__(self) -> str:
+        """The condition in a few signs."""
+        return f"<= {readable_seconds(self.most)}"
 
     def reached(self, ours: float, peer: float | None) -> bool:
         """Whether ours is below the limit."""

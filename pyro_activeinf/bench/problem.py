@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .cart import Cart
+from .swing import Swing
 from .worlds import Integers, World, grid
 
 PRECISION = 16.0  # of policies and of actions
@@ -20,7 +21,8 @@ class Problem:
     Args:
         task: ``scoring`` of policies, belief ``updating``, a whole ``stepping`` (perceive, plan,
             act), or a whole ``rollout``; of ours alone the ``products`` of matrices that scoring
-            cannot do without, and ``living`` through trials. ``gaussian scoring`` of a cart.
+            cannot do without, and ``living`` through trials. ``gaussian scoring`` of a cart,
+            ``particle planning`` of a swing.
         world: the model, and the world where there has to be one.
         horizon: number of actions in a policy.
         batch: number of agents.
@@ -29,7 +31,7 @@ class Problem:
     """
 
     task: str
-    world: World | Cart
+    world: World | Cart | Swing
     horizon: int = 1
     batch: int = 1
     steps: int = 1

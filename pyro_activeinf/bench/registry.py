@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-from .bars import AtMost, Ratio
+from .bars import AtMost, Ratio, Within
 from .cart import cart
 from .experiment import Experiment
 from .memory import MemoryGrowth, PeakMemory
@@ -15,7 +15,8 @@ from .outcomes import Episodes, Known, MeanAtLeast, Outcome, TigerValues
 from .problem import Problem, some_policies
 from .results import Curve, Row
 from .scaling import Scaling
-from .timing import Timing
+from .swing import Swing
+from .timing import NOBODY, Timing
 from .worlds import World, grid, tmaze
 
 STEPS = 100_000  # of a long life
@@ -50,6 +51,7 @@ def rows() -> tuple[Experiment[Row], ...]:
             rival="cpomdp",
             agree=1e-9,
         ),
+        *(_planning_by_particles(real) for real in (True, False)),
         PeakMemory("peak memory, H=5, batch 16", Problem("scoring", world, 5, 16), Ratio(2)),
         MemoryGrowth(
             f"growth of memory over {STEPS:,} steps",
@@ -57,6 +59,17 @@ def rows() -> tuple[Experiment[Row], ...]:
             STEPS // MOVES,
             NO_GROWTH,
         ),
+    )
+
+
+def _planning_by_particles(real: bool) -> Timing:
+    swing = Swing(real=real)
+    kind = "real actions" if real else "3 actions"
+    return Timing(
+        f"planning step, {swing.policies} policies x {swing.particles} particles, H=10, {kind}",
+        Problem("particle planning", swing, 10),
+        Within(0.06),
+        rival=NOBODY,
     )
 
 

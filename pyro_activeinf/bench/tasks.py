@@ -14,6 +14,7 @@ from ..rollout import rollout
 from .agreement import agent_numbers, belief_numbers, plan_numbers
 from .cart import GaussianScoring
 from .simulator import Simulator
+from .swing import ParticlePlanning
 from .task import Task, Timed, unread
 
 
@@ -168,4 +169,5 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], Timed]] = {
     "living": Living,
     "products": Products,
     "gaussian scoring": GaussianScoring,
+    "particle planning": ParticlePlanning,
 }

@@ -12,6 +12,8 @@ from .results import AGREE, Row
 from .sample import Sample
 from .side import Prepared
 
+NOBODY = "nobody"  # a peer that is never there
+
 
 @dataclass(frozen=True)
 class Timing(Experiment[Row]):
@@ -23,7 +25,7 @@ class Timing(Experiment[Row]):
         bar: what has to be reached.
         peer: what the peer does, where it is put otherwise.
         products: the bare matrix products to compare ours with.
-        rival: the name of another peer than the usual one.
+        rival: the name of another peer than the usual one; ``NOBODY`` where none can do it.
         agree: by how much the numbers of both sides may differ.
     """
 

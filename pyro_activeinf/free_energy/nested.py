@@ -70,4 +70,4 @@ class Nested(Estimator):
     def numbers(self, particles: int) -> int:
         """See :class:`~pyro_activeinf.free_energy.Estimator`."""
         inner = particles if self.num_inner is None else min(self.num_inner, particles)
-        return particles * inner
+        return 4 * particles * inner  # pairs, and what is made of them on the way

@@ -17,7 +17,6 @@ from ..filters import Filter
 from ..models.unroll import plates
 from ..records import Belief
 from .policy_guides import GuideFamily, PolicyGuide
-from .priors import Proposal
 from .warm_start import one_step_on
 
 
@@ -35,7 +34,7 @@ class CategoricalPolicy(GuideFamily):
     """
 
     def __call__(
-        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], begin: Tensor | None
     ) -> PolicyGuide:
         """See :class:`GuideFamily`."""
         sizes = control_sizes(filter.actions)

@@ -14,9 +14,8 @@ from .._checks import complain, positive, positive_int
 from ..filters import Filter
 from ..flows import NormalizingFlow
 from ..flows.kind import Kind
-from .action_box import action_box
-from .policy_guides import BoxGuide, GuideFamily, PolicyGuide, spread_out
-from .priors import Proposal
+from .action_box import ActionBox, action_box
+from .policy_guides import BoxGuide, GuideFamily, PolicyGuide
 from .warm_start import one_step_on
 
 CONTEXT = 4  # numbers by which a flow tells restarts and members of a batch apart
@@ -53,7 +52,7 @@ class FlowPolicy(GuideFamily):
         positive("spread", self.spread)
 
     def __call__(
-        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], begin: Tensor | None
     ) -> PolicyGuide:
         """See :class:`GuideFamily`."""
         box = action_box(filter)
@@ -68,21 +67,25 @@ class FlowPolicy(GuideFamily):
                     "Take affine_coupling or spline_coupling.",
                 )
             )
-        guide = _Flow(box, horizon, shape)
-        guide.begin(flow, *spread_out(box, horizon, shape, self.spread, proposal))
+        guide = FlowGuide(box, horizon, shape, flow)
+        if begin is not None:
+            guide.loc.data.copy_(guide.numbers_of(begin))
+        guide.log_scale.data.fill_(math.log(self.spread))
         return guide
 
 
-class _Flow(BoxGuide):
-    flow: NormalizingFlow
-    loc: Tensor  # (restarts, *batch, numbers)
-    log_scale: Tensor  # (restarts, *batch, numbers)
-    context: Tensor  # (restarts, *batch, CONTEXT)
+class FlowGuide(BoxGuide):
+    """The guide: a flow, moved and scaled for each restart and member of the batch."""
 
-    def begin(self, flow: NormalizingFlow, loc: Tensor, scale: Tensor) -> None:
+    def __init__(
+        self, box: ActionBox, horizon: int, shape: tuple[int, ...], flow: NormalizingFlow
+    ) -> None:
+        super().__init__(box, horizon, shape)
         self.flow = flow
-        self.loc, self.log_scale = nn.Parameter(loc), nn.Parameter(scale.log())
-        self.context = nn.Parameter(torch.randn(*self.shape, CONTEXT).to(loc))
+        zeros = box.low.new_zeros(*shape, flow.dim)
+        self.loc = nn.Parameter(zeros)  # (restarts, *batch, numbers)
+        self.log_scale = nn.Parameter(zeros.clone())  # (restarts, *batch, numbers)
+        self.context = nn.Parameter(torch.randn(*shape, CONTEXT).to(zeros))
 
     def numbers(self) -> dist.TorchDistribution:
         shaped = self.flow.condition(self.context).distribution()

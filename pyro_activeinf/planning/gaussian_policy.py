@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -13,8 +14,7 @@ from ..filters import Filter
 from .action_box import ActionBox, action_box
 from .newton import Moments, newton_step
 from .orthogonal import OrthogonalNormal
-from .policy_guides import GuideFamily, NaturalGuide, spread_out
-from .priors import Proposal
+from .policy_guides import GuideFamily, NaturalGuide
 from .warm_start import one_step_on
 
 
@@ -50,25 +50,25 @@ class GaussianPolicy(GuideFamily):
         positive("spread", self.spread)
 
     def __call__(
-        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], begin: Tensor | None
     ) -> GaussianGuide:
         """See :class:`GuideFamily`."""
-        box = action_box(filter)
-        return GaussianGuide(
-            box, horizon, shape, *spread_out(box, horizon, shape, self.spread, proposal)
-        )
+        guide = GaussianGuide(action_box(filter), horizon, shape)
+        if begin is not None:
+            guide.loc.data.copy_(guide.numbers_of(begin))
+        guide.log_scale.data.fill_(math.log(self.spread))
+        return guide
 
 
 class GaussianGuide(NaturalGuide):
     """The guide; its covariance is L L^T, with L = diag(exp(log_scale)) (1 + strict lower part)."""
 
-    def __init__(
-        self, box: ActionBox, horizon: int, shape: tuple[int, ...], loc: Tensor, scale: Tensor
-    ) -> None:
+    def __init__(self, box: ActionBox, horizon: int, shape: tuple[int, ...]) -> None:
         super().__init__(box, horizon, shape)
-        self.loc = nn.Parameter(loc)  # (restarts, *batch, numbers)
-        self.log_scale = nn.Parameter(scale.log())  # (restarts, *batch, numbers)
-        self.mixing = nn.Parameter(torch.zeros_like(scale.diag_embed()))  # (.., numbers, numbers)
+        zeros = box.low.new_zeros(*shape, horizon * box.low.numel())
+        self.loc = nn.Parameter(zeros)  # (restarts, *batch, numbers)
+        self.log_scale = nn.Parameter(zeros.clone())  # (restarts, *batch, numbers)
+        self.mixing = nn.Parameter(zeros.diag_embed())  # (restarts, *batch, numbers, numbers)
 
     def numbers(self) -> TorchDistribution:
         """See :class:`BoxGuide`."""

@@ -17,9 +17,8 @@ from ..filters import Filter
 from ..models.unroll import plates
 from ..records import Belief
 from .action_box import ActionBox
-from .priors import Proposal
 
-NEAR = 1e-3  # how close to a bound, in half widths, a proposal may start
+NEAR = 0.02  # no closer to a bound, in half widths, does a guide begin: slopes are flat there
 
 
 class _GuideMeta(ABCMeta, type(PyroModule)):  # type: ignore[misc]
@@ -47,7 +46,7 @@ class GuideFamily(ABC):
 
     @abstractmethod
     def __call__(
-        self, filter: Filter, horizon: int, shape: tuple[int, ...], proposal: Proposal | None
+        self, filter: Filter, horizon: int, shape: tuple[int, ...], begin: Tensor | None
     ) -> PolicyGuide:
         """A fresh guide.
 
@@ -55,7 +54,8 @@ class GuideFamily(ABC):
             filter: whose actions they are.
             horizon: number of steps.
             shape: ``(restarts, *batch)``.
-            proposal: where to begin, as a prior says; ``None`` for all over the space.
+            begin: the policies to begin at, ``(restarts, *batch, time, *event)``; ``None`` where
+                actions are counted.
         """
 
 
@@ -102,6 +102,11 @@ class BoxGuide(PolicyGuide):
         steps = x.unflatten(-1, (self.horizon, *self.box.event))
         return self.box.center + self.box.half_width * steps.tanh()
 
+    def numbers_of(self, policies: Tensor) -> Tensor:
+        """From policies ``(.., time, *event)`` to numbers ``(.., numbers)``, not too far out."""
+        inside = ((policies - self.box.center) / self.box.half_width).clamp(NEAR - 1, 1 - NEAR)
+        return inside.atanh().flatten(-1 - len(self.box.event))
+
     def _log_slopes(self, x: Tensor) -> Tensor:
         """log |du / dx|, ``(..)``."""
         slopes = 2 * (math.log(2) - x - softplus(-2 * x))
@@ -119,23 +124,3 @@ class NaturalGuide(BoxGuide):
             draws: x, ``(draws, restarts, *batch, numbers)``.
             gradients: of f at each of them, of the same shape.
         """
-
-
-def spread_out(
-    box: ActionBox, horizon: int, shape: tuple[int, ...], spread: float, proposal: Proposal | None
-) -> tuple[Tensor, Tensor]:
-    """Where the numbers of each restart begin, and their scale: ``(restarts, *batch, numbers)``.
-
-    The first restart begins in the middle (of the proposal), the others about it.
-    """
-    size = (*shape, horizon, *box.event)
-    noise = torch.randn(size, dtype=box.low.dtype, device=box.low.device)
-    noise[0] = 0.0
-    loc, scale = torch.zeros_like(noise), torch.full_like(noise, spread)
-    if proposal is not None:
-        relative = ((proposal.mean - box.center) / box.half_width).clamp(NEAR - 1, 1 - NEAR)
-        loc = relative.atanh().expand(size)
-        scale = (proposal.std / (box.half_width * (1 - relative.square()))).expand(size)
-        noise = noise * scale
-    flat = 1 + len(box.event)
-    return (loc + noise).flatten(-flat), scale.flatten(-flat)

@@ -23,6 +23,7 @@ from .natural import EnumeratedPolicies
 from .open_loop import OpenLoop
 from .policy_guides import GuideFamily, PolicyGuide
 from .priors import ModelHabit, PolicyPrior
+from .starts import first_policies
 from .warm_start import WarmStart
 
 
@@ -57,7 +58,8 @@ class Variational(Planner):
             :class:`FlowPolicy`, :class:`CategoricalPolicy`, or :class:`EnumeratedPolicies` (by
             default where actions are counted).
         precision: gamma.
-        restarts: guides that start from different places; not for :class:`EnumeratedPolicies`.
+        restarts: guides that begin at different policies, the best of random tries; not for
+            :class:`EnumeratedPolicies`.
         num_particles: policies that are drawn from each guide in a step.
         optimizer: makes a torch optimizer of parameters; Adam with a rate of 0.1 by default.
         prior: p(u); the model's habit by default, and uniform over the space without one.
@@ -130,8 +132,10 @@ class Variational(Planner):
             guide = copy.deepcopy(last)
             guide.step_on()
             return guide
-        proposal = self.objective.prior.proposal(filter, belief, self.horizon)
-        return family(filter, self.horizon, (self.restarts, *belief.batch_shape), proposal)
+        begin = None
+        if isinstance(filter.actions, gym.spaces.Box):
+            begin = first_policies(self.objective, filter, belief, self.horizon, self.restarts)
+        return family(filter, self.horizon, (self.restarts, *belief.batch_shape), begin)
 
     def _posterior(
         self, guide: PolicyGuide, free_energy: Tensor, filter: Filter, belief: Belief

@@ -7,10 +7,12 @@ from .corridor import Corridor
 from .dynamics import NeuralDynamics
 from .grid_world import GridWorld
 from .gym import GymnasiumModel, from_gymnasium
+from .hierarchical import HierarchicalVariational
 from .linear_gaussian import LinearGaussian
 from .neural import Neural
 from .neural_heads import Bayesian, Certain, Ensemble, Uncertainty
 from .pomdp import POMDP
+from .predictive_coding import Coded, PredictiveCoding
 from .preferences import LogDensity, LogPreferences
 from .rock_sample import RockSample
 from .tiger import Tiger
@@ -23,16 +25,19 @@ __all__ = [
     "Bayesian",
     "CategoricalTable",
     "Certain",
+    "Coded",
     "Corridor",
     "Ensemble",
     "GenerativeModel",
     "GridWorld",
     "GymnasiumModel",
+    "HierarchicalVariational",
     "LinearGaussian",
     "LogDensity",
     "LogPreferences",
     "Neural",
     "NeuralDynamics",
+    "PredictiveCoding",
     "RockSample",
     "TMaze",
     "Tiger",

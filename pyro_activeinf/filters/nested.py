@@ -18,7 +18,7 @@ from .pairs import Product, joined
 from .prediction import Estimate, Lazily, Prediction
 
 MEMORY_LIMIT = 2**28  # bytes of pairs at a time
-AT_ONCE = 2**18  # numbers that stay in the cache
+AT_ONCE = 2**20  # numbers that stay in the cache
 
 
 def nested_terms(

@@ -28,14 +28,16 @@ class Product:
     def block(self, rows: slice) -> Tensor:
         """log p(o_i | s_j) of some outcomes, ``(*batch, rows, particles)``; a new tensor."""
         outer, inner = self._features
-        return outer[rows].movedim(0, -2) @ inner.movedim(0, -1)
+        return outer[..., rows, :] @ inner.mT
 
     @cached_property
     def _features(self) -> tuple[Tensor, Tensor]:
-        """With the constants among them, so that the product is all."""
-        rows, columns = self.rows.unsqueeze(-1), self.columns.unsqueeze(-1)
-        outer = torch.cat([self.outer, rows, torch.ones_like(rows)], -1)
-        return outer, torch.cat([self.inner, torch.ones_like(columns), columns], -1)
+        """With the constants among them, so that the product is all: ``(*batch, n, features)``."""
+        ones = torch.ones_like(self.rows[:1, ..., None])
+        outer = (self.outer, self.rows.unsqueeze(-1), ones.expand(*self.rows.shape, 1))
+        inner = (self.inner, ones.expand(*self.columns.shape, 1), self.columns.unsqueeze(-1))
+        left, right = (torch.cat([x.movedim(0, -2) for x in each], -1) for each in (outer, inner))
+        return left, right
 
     def shifted(self, rows: Tensor, columns: Tensor) -> Product:
         """With a number added to every pair of an outcome, and to every pair of a particle.

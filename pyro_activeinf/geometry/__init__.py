@@ -13,9 +13,12 @@ from .gaussian import MultivariateNormal, Normal
 from .generic import Generic
 from .lines import Binomial, Exponential, Poisson
 from .manifold import Manifold
+from .natural_gradient import NaturalGradient
 from .product import Product
 from .registry import family_of
+from .retractions import ExponentialMap, FirstOrder, Retraction
 from .simplex import Beta, Categorical, Dirichlet
+from .solvers import ConjugateGradient, Dense, Solver
 from .statistical import StatisticalManifold
 from .wasserstein import WassersteinGaussians
 
@@ -23,20 +26,27 @@ __all__ = [
     "Beta",
     "Binomial",
     "Categorical",
+    "ConjugateGradient",
     "Curve",
+    "Dense",
     "Dirichlet",
     "Exponential",
     "ExponentialFamily",
+    "ExponentialMap",
     "Family",
+    "FirstOrder",
     "Gamma",
     "Generic",
     "Manifold",
     "MetricEstimate",
     "MultivariateNormal",
+    "NaturalGradient",
     "Normal",
     "Poisson",
     "Product",
+    "Retraction",
     "RiemannianSGD",
+    "Solver",
     "StatisticalManifold",
     "WassersteinGaussians",
     "family_of",

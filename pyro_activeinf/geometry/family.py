@@ -148,8 +148,9 @@ def solve_mean(family: ExponentialFamily, mean: Tensor, start: Tensor) -> Tensor
             z = z + _shortened(family, z, step, mean)
             if bool((step.abs().amax(-1) <= SMALL * (1 + z.abs().amax(-1))).all()):
                 break
-        error = step.abs().amax(-1, keepdim=True)
-        z = torch.where(error <= 1e-6 * (1 + z.abs()), z, torch.nan)
+        gap = (family.mean(family.from_free(z)) - mean).abs()
+        met = (gap <= 1e-8 * (1 + mean.abs())).all(-1, keepdim=True)
+        z = torch.where(met, z, torch.nan)
     if not mean.requires_grad:
         return family.from_free(z)
     slope = jacobian(lambda y: family.mean(family.from_free(y)), z).detach()
@@ -160,7 +161,9 @@ def _newton(family: ExponentialFamily, z: Tensor, mean: Tensor) -> Tensor:
     slope = jacobian(lambda y: family.mean(family.from_free(y)), z)
     broken = ~slope.flatten(-2).isfinite().all(-1)[..., None, None]
     slope = torch.where(broken, torch.eye(z.shape[-1]).to(slope), slope)
-    return solve(slope, mean - family.mean(family.from_free(z))).nan_to_num(0.0, 0.0, 0.0)
+    gap = mean - family.mean(family.from_free(z))
+    step = torch.linalg.solve_ex(slope, gap.unsqueeze(-1))[0].squeeze(-1)
+    return step.nan_to_num(0.0, 0.0, 0.0)
 
 
 def _shortened(family: ExponentialFamily, z: Tensor, step: Tensor, mean: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ class MultivariateNormal(ExponentialFamily):
         """Location and covariance."""
         first, second = parted(natural)
         precision = -second - torch.diag_embed(second.diagonal(dim1=-2, dim2=-1))
-        covariance = torch.linalg.inv(precision)
+        covariance = torch.linalg.inv_ex(precision)[0]
         return joined((covariance @ first.unsqueeze(-1)).squeeze(-1), covariance)
 
     def mean(self, point: Tensor) -> Tensor:
@@ -164,7 +164,7 @@ class MultivariateNormal(ExponentialFamily):
         """Half of log |2 pi covariance| + the square of the standardized location."""
         first, second = parted(natural)
         precision = -second - torch.diag_embed(second.diagonal(dim1=-2, dim2=-1))
-        loc = torch.linalg.solve(precision, first.unsqueeze(-1)).squeeze(-1)
+        loc = torch.linalg.solve_ex(precision, first.unsqueeze(-1))[0].squeeze(-1)
         constant = first.shape[-1] * math.log(2 * math.pi)
         return (constant - torch.logdet(precision) + (first * loc).sum(-1)) / 2
 

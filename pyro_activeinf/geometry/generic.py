@@ -130,7 +130,8 @@ def of_class(kind: type[Any]) -> Generic:
     Raises:
         TypeError: they are not.
     """
-    rules: dict[str, Any] = dict(kind.arg_constraints)
+    given: Any = kind.arg_constraints
+    rules: dict[str, Any] = dict(given) if isinstance(given, Mapping) else {}
     if "logits" in rules and "probs" in rules:
         del rules["logits"]
     numbers = {name: rule for name, rule in rules.items() if _real(rule)}

@@ -19,8 +19,9 @@ from .estimate import MetricEstimate, estimate
 from .family import ExponentialFamily
 from .local import Local
 from .manifold import Manifold, Point
-from .ode import integrate, shoot, spectral
+from .ode import shoot, spectral
 from .registry import family_of
+from .transport import carry
 
 
 class StatisticalManifold(Dually, Manifold):
@@ -187,20 +188,7 @@ class StatisticalManifold(Dually, Manifold):
             return solve(jacobian(into, end), rate(into, start, vector.expand_as(start)))
         if alpha == 0 and isinstance(curve, SpaceGeodesic):
             return self._carried(curve, vector)
-        return self._transported(curve, vector, alpha)
-
-    def _transported(self, curve: Curve, vector: Tensor, alpha: float) -> Tensor:
-        def flow(t: Tensor, w: Tensor) -> Tensor:
-            x, v = curve(t).to(w), curve.velocity(t).to(w)
-            local = self.local(x)
-            return -solve(local.metric(x), local.bend(x, v, w, alpha))
-
-        w = vector.expand_as(curve(0.0))
-        pieces = len(curve.points) if isinstance(curve, Polyline) else 2
-        for t in torch.linspace(0, 1, pieces, dtype=torch.float64).unfold(0, 2, 1):
-            inside = t + torch.tensor([1e-15, -1e-15], dtype=t.dtype)  # one piece at a time
-            w = integrate(flow, w, inside)[-1]
-        return w
+        return carry(self.local, curve, vector, alpha)
 
     def _carried(self, curve: SpaceGeodesic, vector: Tensor) -> Tensor:
         isometry = curve.isometry

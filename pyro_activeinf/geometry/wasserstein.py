@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
-from .autodiff import solve
 from .curves import Curve, Formula, Polyline
 from .family import Family
 from .gaussian import MultivariateNormal, joined, parted
 from .local import Local, Riemannian
 from .manifold import Manifold, Point
-from .ode import integrate
+from .transport import carry
 
 
 class WassersteinGaussians(Manifold):
@@ -112,15 +111,7 @@ class WassersteinGaussians(Manifold):
         """Carry a vector from the start of a curve to its end: ``(*batch, d)``."""
         _require_zero(alpha)
         curve = along if isinstance(along, Curve) else Polyline(self.point(along, "along"))
-        local = self.local(curve(0.0))
-
-        def flow(t: Tensor, w: Tensor) -> Tensor:
-            x, v = curve(t).to(w), curve.velocity(t).to(w)
-            return -solve(local.metric(x), local.bend(x, v, w, 0.0))
-
-        return integrate(flow, vector.expand_as(curve(0.0)), torch.tensor([0.0, 1.0]).to(vector))[
-            -1
-        ]
+        return carry(self.local, curve, vector, alpha)
 
 
 def _require_zero(alpha: float) -> None:
@@ -134,7 +125,8 @@ def lyapunov(a: Tensor, b: Tensor) -> Tensor:
     n = a.shape[-1]
     eye = torch.eye(n).to(a)
     both = torch.einsum("...ik,jl->...ijkl", a, eye) + torch.einsum("...jl,ik->...ijkl", a, eye)
-    flat = torch.linalg.solve(both.flatten(-4, -3).flatten(-2), b.flatten(-2).unsqueeze(-1))
+    # an inverse: second derivatives of `solve` by forward differentiation are wrong in torch 2.13
+    flat = torch.linalg.inv(both.flatten(-4, -3).flatten(-2)) @ b.flatten(-2).unsqueeze(-1)
     found = flat.squeeze(-1).unflatten(-1, (n, n))
     return (found + found.mT) / 2
 

@@ -1,0 +1,119 @@
+"""Families by automatic differentiation, against those in closed form."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import Tensor
+
+from pyro_activeinf.geometry import (
+    Binomial,
+    MultivariateNormal,
+    Product,
+    StatisticalManifold,
+    family_of,
+)
+from tests.geometry.families import manifold
+
+
+def normal(x: Tensor) -> Any:
+    return dist.Normal(x[..., 0], x[..., 1])
+
+
+def categorical(x: Tensor) -> Any:
+    return dist.Categorical(logits=torch.cat([x, torch.zeros_like(x[..., :1])], -1))
+
+
+def gamma(x: Tensor) -> Any:
+    return dist.Gamma(x[..., 0], x[..., 1])
+
+
+POINT = torch.tensor([[0.3, 0.7], [1.0, 2.0]], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0, -0.5])
+def test_by_quantiles_as_in_closed_form(alpha: float) -> None:
+    found, closed = StatisticalManifold(normal), manifold("Normal")
+    assert torch.allclose(found.metric(POINT), closed.metric(POINT), rtol=1e-9, atol=1e-9)
+    assert torch.allclose(
+        found.christoffel(POINT, alpha), closed.christoffel(POINT, alpha), rtol=1e-8, atol=1e-8
+    )
+    assert torch.allclose(
+        found.curvature(POINT, alpha), closed.curvature(POINT, alpha), rtol=1e-7, atol=1e-7
+    )
+
+
+def test_by_derivatives_of_kl_as_in_closed_form() -> None:
+    found, closed = StatisticalManifold(gamma), manifold("Gamma")
+    assert torch.allclose(found.metric(POINT), closed.metric(POINT), rtol=1e-9)
+    for alpha in (0.0, 1.0):
+        ours, theirs = found.christoffel(POINT, alpha), closed.christoffel(POINT, alpha)
+        assert torch.allclose(ours, theirs, rtol=1e-8, atol=1e-8)
+
+
+def test_by_a_sum_as_in_closed_form() -> None:
+    found = StatisticalManifold(categorical)
+    assert torch.allclose(found.curvature(POINT), torch.full((2,), 0.25), atol=1e-9)
+    e_flat = found.christoffel(POINT, 1.0)  # log odds are natural coordinates
+    assert e_flat.abs().max() < 1e-10
+    probs = dist.Categorical(logits=torch.cat([POINT, torch.zeros(2, 1)], -1)).probs[:, :-1]
+    expected = manifold("Categorical").distance(probs[0], probs[1])
+    assert found.distance(POINT[0], POINT[1]).item() == pytest.approx(expected.item(), abs=1e-9)
+
+
+def test_cauchy() -> None:
+    space = StatisticalManifold(dist.Cauchy)
+    x = torch.tensor([0.5, 2.0])
+    assert torch.allclose(space.metric(x), torch.eye(2) / (2 * 4), atol=1e-9)
+    assert space.curvature(x).item() == pytest.approx(-2.0, abs=1e-8)
+    y = torch.tensor([1.5, 2.0])  # a half-plane, the distance is known
+    expected = math.acosh(1 + 1 / (2 * 4)) / 2**0.5
+    assert space.distance(x, y).item() == pytest.approx(expected, abs=1e-9)
+    assert space.kl(x, y).item() == pytest.approx(math.log(1 + 1 / (4 * 4)), abs=1e-9)
+
+
+def test_a_log_normal_has_the_geometry_of_a_normal() -> None:
+    space = StatisticalManifold(dist.LogNormal)
+    assert torch.allclose(space.metric(POINT), manifold("Normal").metric(POINT), atol=1e-9)
+
+
+def test_sampled_metrics_have_their_error() -> None:
+    x = torch.tensor([0.3, 0.7])
+    found = manifold("Normal").sampled_metric(x, 4000)
+    z = (found.metric - manifold("Normal").metric(x)) / found.error
+    assert z.abs().max() < 4
+    assert found.error.max() < 0.25
+    student = StatisticalManifold(dist.StudentT)
+    x = torch.tensor([3.0, 0.0, 1.0])
+    assert student.metric(x)[1, 1].item() == pytest.approx(4 / 6, rel=0.1)  # (df + 1) / (df + 3)
+    with pytest.raises(ValueError, match="without sampling"):
+        student.log_map(x, x + 1)
+
+
+def test_which_family() -> None:
+    assert isinstance(family_of(dist.MultivariateNormal), MultivariateNormal)
+    assert isinstance(family_of(torch.distributions.Binomial(3, 0.5)), Binomial)
+    inner = family_of(dist.Normal(torch.zeros(2, 3), 1.0).to_event(2))
+    assert isinstance(inner, Product)
+    assert inner.event_shape == (2, 3)
+    assert family_of(inner) is inner
+    assert family_of(dist.Chi2).name == "Chi2"  # not a Gamma, although a class derived from it
+    point = inner.coordinates(dist.Normal(torch.zeros(2, 3), 1.0).to_event(2))
+    assert inner.distribution(point).event_shape == (2, 3)
+
+
+def test_what_is_no_family_is_named() -> None:
+    with pytest.raises(TypeError, match="`family`"):
+        family_of(3)
+    with pytest.raises(TypeError, match="Give one of them"):
+        family_of(dist.Binomial)
+    with pytest.raises(TypeError, match="Give a function"):
+        family_of(dist.Wishart)
+    with pytest.raises(TypeError, match="independent numbers"):
+        family_of(dist.Dirichlet(torch.ones(2, 3)).to_event(1))
+    with pytest.raises(ValueError, match="one number of trials"):
+        family_of(dist.Binomial(torch.tensor([1.0, 2.0]), torch.tensor(0.5)))

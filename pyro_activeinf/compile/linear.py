@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -65,6 +66,19 @@ def quietly_ready() -> None:
         forward_ad.make_dual(torch.zeros(1), torch.zeros(1))
 
 
+@contextmanager
+def directions_vary() -> Iterator[None]:
+    """Forward mode, also where it would be off: without it slopes would silently be zero."""
+    gradients = torch.is_grad_enabled() and not torch.is_inference_mode_enabled()
+    quietly_ready()
+    with (
+        torch.inference_mode(False),
+        torch.set_grad_enabled(gradients),
+        forward_ad.dual_level(),
+    ):
+        yield
+
+
 @dataclass(frozen=True)
 class Directions:
     """The inputs of a program, each of which is varied on an own entry of the leftmost dim."""
@@ -75,9 +89,9 @@ class Directions:
         """A point ``(*batch, size)`` as a dual ``(directions, *batch, size)``."""
         total, size = sum(self.sizes), self.sizes[which]
         rows = point.new_zeros(total, size)
-        rows[sum(self.sizes[:which]) :][:size] = torch.eye(size, dtype=point.dtype, device=point.device)
+        rows[sum(self.sizes[:which]) :][:size] = torch.eye(size).to(point)
         tangent = rows.reshape(total, *[1] * (point.dim() - 1), size)
-        primal = point.expand(total, *point.shape).contiguous()
+        primal = point.expand(total, *point.shape).clone(memory_format=torch.contiguous_format)
         return forward_ad.make_dual(primal, tangent.expand(primal.shape).contiguous())
 
 
@@ -101,21 +115,23 @@ def linearize(
         controls: length of an action along which slopes are taken as well (appended to those
             of the state); 0 for none.
     """
-    quietly_ready()
     first = torch.zeros(0) if state is None else state
     like = _like(programs) if state is None else first
     directions = Directions((first.shape[-1], controls, outputs.size))
-    with forward_ad.dual_level():
+    with directions_vary():
         where = None if state is None else directions.vary(0, first)
         zero = like.new_zeros(*[1] * (max(first.dim(), 1) - 1), outputs.size)
         noise = outputs.split(directions.vary(2, zero))
+        given = action
         if controls and action is not None:
             flat = as_vector(action, _event_dims(programs))
             action = directions.vary(1, flat).reshape(sum(directions.sizes), *action.shape)
         handler = GaussianSites(name, lambda site, parts: parts.value(noise.get(site)))
         run_program(programs, name, states, where, action, handler)
         require_same_sites(name, handler, outputs)
-        primal, tangent = _unpacked(handler.values, outputs, sum(directions.sizes), first)
+        batch = (sum(directions.sizes), *_batch(programs, first, given))
+        require_broadcasts(name, handler, batch)
+        primal, tangent = _unpacked(handler.values, outputs, batch)
     slopes = tangent.movedim(0, -1)
     inputs = first.shape[-1] + controls
     return Linearized(primal[0], slopes[..., :inputs], slopes[..., inputs:])
@@ -152,22 +168,41 @@ def require_same_sites(name: str, handler: GaussianSites, layout: Layout) -> Non
 
 
 def _unpacked(
-    values: Mapping[str, Tensor], layout: Layout, total: int, point: Tensor
+    values: Mapping[str, Tensor], layout: Layout, batch: tuple[int, ...]
 ) -> tuple[Tensor, Tensor]:
     """Values and slopes of all sites in a row, ``(directions, *batch, outputs)``."""
     primals: list[Tensor] = []
     tangents: list[Tensor] = []
-    shape = torch.broadcast_shapes(
-        (total, *[1] * max(point.dim() - 1, 0)),
-        (total, *point.shape[:-1]),
-        *(_batch_of(values[name], event) for name, event in layout.events.items()),
-    )
-    for name, event in layout.events.items():
-        primal, tangent = forward_ad.unpack_dual(values[name])
+    for site, event in layout.events.items():
+        primal, tangent = forward_ad.unpack_dual(values[site])
         tangent = torch.zeros_like(primal) if tangent is None else tangent
         for kept, part in ((primals, primal), (tangents, tangent)):
-            kept.append(part.expand(*shape, *event).reshape(*shape, event.numel()))
+            kept.append(part.expand(*batch, *event).reshape(*batch, event.numel()))
     return torch.cat(primals, -1), torch.cat(tangents, -1)
+
+
+def require_broadcasts(name: str, handler: GaussianSites, batch: tuple[int, ...]) -> None:
+    """Raise ``ProgramError`` where a site's batch dims are not those of the directions."""
+    for site, parts in handler.sites.items():
+        loc, tangent = forward_ad.unpack_dual(parts.loc)
+        found = loc.shape[: loc.dim() - len(parts.event)]
+        varied = tangent is None or (len(found) == len(batch) and found[0] == batch[0])
+        pairs = zip(reversed(found), reversed(batch), strict=False)
+        if not varied or len(found) > len(batch) or any(n not in (1, size) for n, size in pairs):
+            raise not_broadcast(f"site '{site}' of {name}", found, batch)
+
+
+def not_broadcast(where: str, found: torch.Size, batch: tuple[int, ...]) -> ProgramError:
+    """The error for a batch shape that does not come from the state's."""
+    return ProgramError(
+        complain(
+            where,
+            f"batch dims that broadcast with those of the state, {batch}",
+            f"batch shape {tuple(found)}",
+            "Batch dims are on the left: take coordinates from the right, state[..., 0], and "
+            "give vectors .to_event(1).",
+        )
+    )
 
 
 def as_vector(value: Tensor, event: int) -> Tensor:
@@ -175,8 +210,12 @@ def as_vector(value: Tensor, event: int) -> Tensor:
     return value.flatten(value.dim() - event) if event else value.unsqueeze(-1)
 
 
-def _batch_of(value: Tensor, event: torch.Size) -> torch.Size:
-    return value.shape[: value.dim() - len(event)]
+def _batch(programs: Any, state: Tensor, action: Tensor | None) -> torch.Size:
+    """Batch dims of a state and an action together."""
+    if action is None:
+        return state.shape[:-1]
+    chosen = action.shape[: action.dim() - _event_dims(programs)]
+    return torch.broadcast_shapes(state.shape[:-1], chosen)
 
 
 def _event_dims(programs: Any) -> int:

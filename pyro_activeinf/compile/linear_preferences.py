@@ -13,6 +13,7 @@ from torch.autograd import forward_ad
 
 from .._checks import complain, known_names
 from .enumerate import HANDLERS, ProgramError
+from .linear import directions_vary
 from .linear_sites import GaussianSite, Layout
 from .program import depends_on_step
 
@@ -87,7 +88,7 @@ def real_preferences(
     if not layout.size:
         nothing = like.new_zeros(0)
         return RealPreferences(layout, nothing, nothing.reshape(0, 0), first.others)
-    with forward_ad.dual_level():
+    with directions_vary():
         eye = torch.eye(layout.size, dtype=like.dtype, device=like.device)
         noise = layout.split(forward_ad.make_dual(torch.zeros_like(eye), eye))
         second = _Preferred(known, noise)

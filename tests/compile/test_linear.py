@@ -76,10 +76,12 @@ def test_gradients_of_slopes() -> None:
     )
 
 
-def test_without_gradients_slopes_are_the_same() -> None:
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_without_gradients_slopes_are_the_same(mode: Any) -> None:
     states, _ = observe_layout(Pendulum())
     point, action = torch.tensor([0.3, -0.2]), torch.tensor(0.1)
-    with torch.no_grad():
+    with mode():
+        point = point + 0.0  # a tensor of that mode
         there = linearize(Pendulum(), "transition", states, states, point, action)
     here = linearize(Pendulum(), "transition", states, states, point, action)
     torch.testing.assert_close(there.slope, here.slope)
@@ -108,6 +110,27 @@ def test_programs_that_do_not_fit_together() -> None:
         observe_layout(Same())
     with pytest.raises(ProgramError, match="`observe`: expected at least one observation site"):
         observe_layout(Blind())
+
+
+def test_coordinates_taken_from_the_left_are_told() -> None:
+    class Left(Drifting):
+        def observe(self, state: Tensor) -> None:
+            pyro.sample("o", dist.Normal(2.0 * state[0], 1.0))
+
+    class Thin(Left):
+        actions = None
+
+        def initial(self) -> Tensor:
+            return pyro.sample("s", dist.Normal(torch.zeros(1), 1.0).to_event(1))
+
+    broken, odd = (
+        "`observe` failed when run with batch dims",
+        "`site 'o' of observe`: expected batch",
+    )
+    for program, size, complaint in ((Left(), 2, broken), (Thin(), 1, odd)):
+        states, outcomes = observe_layout(program)
+        with pytest.raises(ProgramError, match=complaint):
+            linearize(program, "observe", states, outcomes, torch.zeros(size))
 
 
 def test_log_det() -> None:

@@ -13,6 +13,7 @@ import torch
 from . import bench, demo
 from ._checks import complain
 
+TRIALS = 200  # of the discrete demonstration
 INTERRUPTED = 130  # the exit code of a command that Ctrl-C ended
 
 
@@ -33,17 +34,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _add_demo(commands: Any) -> None:
-    text = "Two agents in the T-maze and one on FrozenLake: figures, a trajectory and a table."
+    text = (
+        "Two agents in the T-maze and one on FrozenLake, or one that learns a continuous world: "
+        "figures, a trajectory and a table."
+    )
     parser = commands.add_parser("demo", help=text, description=text)
+    parser.add_argument(
+        "worlds",
+        nargs="?",
+        choices=("discrete", "continuous"),
+        default="discrete",
+        help="continuous: the mountain car, its dynamics learned from nothing (default: discrete)",
+    )
     parser.add_argument(
         "--output", type=Path, default=Path("demo"), metavar="DIR", help="folder (default: demo)"
     )
     parser.add_argument(
         "--trials",
         type=_integer(1, 10**6),
-        default=200,
         metavar="N",
-        help="trials of each agent in the T-maze, and episodes on FrozenLake (default: 200)",
+        help="trials of each agent in the T-maze, and episodes on FrozenLake (default: 200); "
+        "actions on the mountain car (default: 300)",
     )
     parser.add_argument(
         "--seed",
@@ -56,13 +67,23 @@ def _add_demo(commands: Any) -> None:
 
 
 def _demo(parser: argparse.ArgumentParser, options: argparse.Namespace) -> None:
+    show = {"discrete": _discrete, "continuous": _continuous}[options.worlds]
     try:
-        results = demo.run(options.output, options.trials, options.seed)
+        print(show(options))
     except OSError as error:
         got = f"{options.output} ({error.strerror or error})"
         parser.error(complain("--output", "a folder to write to", got, "Choose another one."))
-    print(results.table())
-    print(f"Figures, trajectory.nc and results.json are in {options.output}.")
+
+
+def _discrete(options: argparse.Namespace) -> str:
+    results = demo.run(options.output, options.trials or TRIALS, options.seed)
+    return f"{results.table()}\nFigures, trajectory.nc and results.json are in {options.output}."
+
+
+def _continuous(options: argparse.Namespace) -> str:
+    found = demo.continuous.run(options.output, options.trials, options.seed)
+    files = ", ".join(demo.continuous.FILES)
+    return f"{demo.continuous.table(found)}\n{files} are in {options.output}."
 
 
 def _add_bench(commands: Any) -> None:

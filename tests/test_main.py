@@ -51,6 +51,23 @@ def test_the_demo_prints_its_table(
     assert "there" in out.splitlines()[-1]
 
 
+def test_the_continuous_demo_prints_its_table(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found: list[object] = []
+
+    def run(output: Path, actions: int | None, seed: int) -> list[int]:
+        found.extend([output, actions, seed])
+        return [40, 15]
+
+    monkeypatch.setattr(demo.continuous, "run", run)
+    assert main(["demo", "continuous", "--output", "there", "--seed", "3"]) == 0
+    assert found == [Path("there"), None, 3]
+    out = capsys.readouterr().out
+    assert "flag after  15 actions (75 steps of the world)" in out
+    assert "there" in out.splitlines()[-1]
+
+
 def test_the_demo_has_defaults(calls: list[tuple[Path, int, int]]) -> None:
     assert main(["demo"]) == 0
     assert calls == [(Path("demo"), 200, 0)]

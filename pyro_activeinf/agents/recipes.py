@@ -7,7 +7,7 @@ from inspect import Parameter, signature
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor
+from .plain import from_plain, to_plain
 
 MODEL = "model"
 
@@ -31,9 +31,10 @@ def recipe(part: Any, room: ModuleType) -> dict[str, Any] | None:
         if key == MODEL or value is parameter.default is not Parameter.empty:
             continue
         value = sorted(value) if isinstance(value, frozenset) else value
-        if not _plain(value):
+        try:
+            arguments[key] = to_plain(key, value)
+        except TypeError:
             return None
-        arguments[key] = value
     return {"name": name, "arguments": arguments}
 
 
@@ -42,10 +43,4 @@ def made(found: Mapping[str, Any] | None, room: ModuleType, **model: Any) -> Any
     kind = getattr(room, found["name"], None) if found else None
     if found is None or kind is None or found["name"] not in room.__all__:
         return None
-    return kind(**model, **found["arguments"])
-
-
-def _plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(_plain(each) for each in value)
-    return value is None or isinstance(value, Tensor | str | int | float | bool)
+    return kind(**model, **from_plain(found["arguments"]))

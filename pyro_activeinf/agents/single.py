@@ -12,9 +12,8 @@ from torch import Tensor
 from .. import ops
 from .._checks import batch_dims, complain, nonnegative
 from ..compile import Programs, Settled, control_sizes
-from ..filters import ExactFilter, Filter, ObservedFilter
+from ..filters import Filter, auto
 from ..learning import Experience, Learner
-from ..models import NeuralDynamics
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
 from . import keeping
@@ -33,9 +32,9 @@ class Agent:
 
     Args:
         model: a :class:`~pyro_activeinf.GenerativeModel`.
+        guide: recognizes the state, for filters that draw states; see ``filters.auto``.
         planner: scores policies, for example :class:`~pyro_activeinf.planning.OpenLoop`.
-        filter: carries the belief; by default an exact filter of the model, or an
-            :class:`~pyro_activeinf.filters.ObservedFilter` of a ``NeuralDynamics``.
+        filter: carries the belief; by default what :func:`pyro_activeinf.filters.auto` picks.
         action_precision: alpha; infinite takes the most probable action.
         learner: changes the model by what is seen, for example an
             :class:`~pyro_activeinf.learning.OnlineLearner`; the model stays as it is without one.
@@ -62,6 +61,7 @@ class Agent:
         self,
         model: Programs,
         *,
+        guide: Any = None,
         planner: Planner,
         filter: Filter | None = None,
         action_precision: float = 16.0,
@@ -80,7 +80,7 @@ class Agent:
         self.planner = planner
         if not isinstance(learner, Learner | None):
             raise TypeError(complain("learner", "a Learner or None", repr(learner)))
-        self.filter = _filter_of(model) if filter is None else filter
+        self.filter = auto(model, guide) if filter is None else filter
         self.action_precision = nonnegative("action_precision", action_precision)
         self.learner = learner
         self._unfinished = False
@@ -243,10 +243,6 @@ class Agent:
         )
         keeping.restore(agent, kept)
         return agent
-
-
-def _filter_of(model: Programs) -> Filter:
-    return ObservedFilter(model) if isinstance(model, NeuralDynamics) else ExactFilter(model)
 
 
 def _picked(actions: Tensor, index: Tensor) -> Tensor:

@@ -22,26 +22,30 @@ import gymnasium as gym
 import numpy as np
 import pyro
 import torch
-from torch import Tensor
 from tqdm.auto import tqdm
 
-from ..agents import Agent
+from ..demo.continuous import (
+    EDGE,
+    ELITES,
+    FLAG,
+    HOLD,
+    HORIZON,
+    ITERATIONS,
+    SAMPLES,
+    WORLD,
+    WORTH,
+)
+from ..demo.continuous import agent as agent_of
 from ..demo.files import writable_folder, write
 from ..demo.proportion import Proportion
 from ..envs import Held
-from ..learning import OnlineLearner
-from ..models import NeuralDynamics
-from ..planning import CrossEntropy
 from ..rollout import rollout
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-WORLD, FLAG, LIMIT = "MountainCarContinuous-v0", 0.45, 999
-HOLD = 5  # steps of the world in one of the model
-WORTH, EDGE = 100.0, 0.03  # nats for a step at the flag, as the world pays; width of its edge
-HORIZON, SAMPLES, ELITES, ITERATIONS = 20, 64, 8, 3
+LIMIT = 999  # steps of the world in an episode
 LATE = 6  # the first of the late episodes, counted from 1
 ARMS: Mapping[str, frozenset[str] | None] = {
     "expected free energy": None,
@@ -67,29 +71,13 @@ class Life:
         return float(np.mean(self.steps[LATE - 1 :]))
 
 
-def preferences(seen: Tensor) -> Tensor:
-    """Log-preferences over position and speed ``(*batch, 2)``: flat, but for the flag."""
-    return WORTH * torch.sigmoid((seen[..., 0] - FLAG) / EDGE)
-
-
-def agent_of(arm: str, env: gym.Env[Any, Any]) -> Agent:
-    """An agent that knows nothing of how the car moves."""
-    model = NeuralDynamics(
-        env.observation_space, env.action_space, preferences=preferences, sensor=0.02
-    )
-    planner = CrossEntropy(
-        HORIZON, SAMPLES, ELITES, ITERATIONS, spread=0.7, correlation=0.5, terms=ARMS[arm]
-    )
-    learner = OnlineLearner(model, every=1, steps=10)
-    return Agent(model, planner=planner, learner=learner, action_precision=math.inf)
-
-
 def live(arm: str, seed: int, episodes: int) -> Life:
     """Let an agent live through some episodes, from nothing."""
     pyro.set_rng_seed(seed)
     counted = gym.wrappers.RecordEpisodeStatistics(gym.make(WORLD), buffer_length=episodes)
     env = Held(counted, HOLD)
-    run = rollout(agent_of(arm, env), env, episodes=episodes, progress=False, keep_policies=False)
+    agent = agent_of(env, ARMS[arm])
+    run = rollout(agent, env, episodes=episodes, progress=False, keep_policies=False)
     if int(run.episode[-1]) + 1 < episodes:  # an interrupted rollout returns what it has
         raise KeyboardInterrupt
     ends = [float(part.observations["o"][-1, 0]) for part in run.episodes()]

@@ -1,8 +1,10 @@
 """Planners: from a belief to a posterior over policies."""
 
+from .augmented import Augmented, FreeGuide, FutureGuide, PredictiveGuide
 from .base import Planner
 from .categorical_policy import CategoricalPolicy
 from .cross_entropy import CrossEntropy
+from .epistemic_priors import EpistemicPriors
 from .flow_policy import FlowPolicy
 from .gaussian_policy import GaussianPolicy
 from .inductive import Inductive
@@ -15,10 +17,14 @@ from .tree_search import TreeSearch
 from .variational import Variational
 
 __all__ = [
+    "Augmented",
     "CategoricalPolicy",
     "CrossEntropy",
     "EnumeratedPolicies",
+    "EpistemicPriors",
     "FlowPolicy",
+    "FreeGuide",
+    "FutureGuide",
     "GaussianPolicy",
     "GuideFamily",
     "Inductive",
@@ -27,6 +33,7 @@ __all__ = [
     "Planner",
     "PolicyGuide",
     "PolicyPrior",
+    "PredictiveGuide",
     "Proposal",
     "Sophisticated",
     "TreeSearch",

@@ -88,11 +88,13 @@ class FlowGuide(BoxGuide):
         self.context = nn.Parameter(torch.randn(*shape, CONTEXT).to(zeros))
 
     def numbers(self) -> dist.TorchDistribution:
+        """See :class:`BoxGuide`."""
         shaped = self.flow.condition(self.context).distribution()
         moved = AffineTransform(self.loc, self.log_scale.exp(), event_dim=1)
         return dist.TransformedDistribution(shaped, [moved])
 
     def center_numbers(self) -> Tensor:
+        """See :class:`BoxGuide`: the most probable of some draws."""
         with torch.no_grad():
             q = self.numbers()
             draws = q.sample((DRAWS,))
@@ -101,6 +103,7 @@ class FlowGuide(BoxGuide):
             return draws.gather(0, index).squeeze(0)
 
     def step_on(self) -> None:
+        """See :class:`PolicyGuide`."""
         with torch.no_grad():
             for parameter in (self.loc, self.log_scale):
                 steps = parameter.unflatten(-1, (self.horizon, -1))

@@ -21,11 +21,11 @@ from .action_box import ActionBox
 NEAR = 0.02  # no closer to a bound, in half widths, does a guide begin: slopes are flat there
 
 
-class _GuideMeta(ABCMeta, type(PyroModule)):  # type: ignore[misc]
+class GuideMeta(ABCMeta, type(PyroModule)):  # type: ignore[misc]
     """Lets a PyroModule have abstract methods."""
 
 
-class PolicyGuide(PyroModule, metaclass=_GuideMeta):  # type: ignore[metaclass]
+class PolicyGuide(PyroModule, metaclass=GuideMeta):  # type: ignore[metaclass]
     """A Pyro program for q(u_1:H): samples ``policy``, ``(restarts, *batch, time, *event)``."""
 
     @abstractmethod

@@ -39,7 +39,7 @@ def first_policies(
 
 
 def _best(objective: Objective, filter: Filter, belief: Belief, drawn: Tensor) -> Tensor:
-    """The best try of each restart: of ``(restarts, tries, *batch, ..)``, ``(restarts, *batch, ..)``."""
+    """The best of the tries ``(restarts, tries, *batch, ..)``: ``(restarts, *batch, ..)``."""
     batch = len(belief.batch_shape)
     rows = drawn.flatten(0, 1).movedim(0, batch)
     with torch.no_grad():

@@ -48,9 +48,9 @@ def test_plans_as_a_linear_quadratic_regulator() -> None:
 def test_any_optimizer_will_do() -> None:
     model = cart(kind=Lazy)
     filter = LinearFilter(model)
-    posterior = Variational(4, 200, optimizer=ADAM, num_particles=8)(filter, filter.initial())
+    posterior = Variational(4, 120, optimizer=ADAM, num_particles=8)(filter, filter.initial())
     expected = best_plan(model, model.mean, 4, torch.full((1, 1), 4.0))
-    torch.testing.assert_close(posterior.policies[0], expected, atol=0.03, rtol=0)
+    torch.testing.assert_close(posterior.policies[0], expected, atol=0.05, rtol=0)
 
 
 def test_its_covariance_is_that_of_the_posterior() -> None:
@@ -171,7 +171,7 @@ def test_a_flow_fits_what_a_gaussian_cannot() -> None:
     gaussian = Variational(2, 30, precision=0.0, prior=prior)
     gaussian(filter, filter.initial())
     optimizer = partial(torch.optim.Adam, lr=0.02)
-    flow = Variational(2, 250, FlowPolicy(4), precision=0.0, prior=prior, optimizer=optimizer)
+    flow = Variational(2, 150, FlowPolicy(4), precision=0.0, prior=prior, optimizer=optimizer)
     flow(filter, filter.initial())
     truth = evidence(prior, 1.5)
     assert free_energy(gaussian, prior, filter) > truth + 0.3
@@ -183,7 +183,8 @@ def test_restarts_find_several_solutions() -> None:
     planner = Variational(2, 15, GaussianPolicy(0.2), precision=0.0, restarts=8, prior=Pair())
     posterior = planner(filter, filter.initial())
     sides = posterior.policies[:, 0, 0] > 0
-    assert sides.any() and not sides.all()
+    assert sides.any()
+    assert not sides.all()
     near = (posterior.policies.abs() - 0.8).abs().flatten(1).amax(-1) < 0.1
     assert posterior.probs[near].sum() > 0.95
     torch.testing.assert_close(posterior.probs.sum(), torch.tensor(1.0))

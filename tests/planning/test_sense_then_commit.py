@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import torch
 from pyro_activeinf import Agent
 from pyro_activeinf.filters import GaussianFilter
 from pyro_activeinf.models import Corridor
-from pyro_activeinf.planning import OpenLoop
+from pyro_activeinf.planning import OpenLoop, Variational
 from tests.oracles import Array
 
 PUSHES = (-2.0, -1.0, 0.0, 1.0, 2.0)
@@ -47,8 +48,13 @@ class Enumeration:
         return total
 
     def best(self) -> tuple[float, ...]:
-        rows = self.policies()
-        return tuple(rows[int(np.argmin([self.score(row) for row in rows]))])
+        return _best(self)
+
+
+@cache
+def _best(truth: Enumeration) -> tuple[float, ...]:
+    rows = truth.policies()
+    return tuple(rows[int(np.argmin([truth.score(row) for row in rows]))])
 
 
 def planned(horizon: int, terms: str | None = None, anticipate: bool = True) -> tuple[float, ...]:
@@ -73,6 +79,32 @@ def test_the_plan_switches_where_the_enumeration_does(horizon: int) -> None:
     best = Enumeration(horizon).best()
     assert planned(horizon) == best
     assert (best[0] < 0) == (horizon >= SWITCH)  # commits before, senses first from there on
+
+
+@pytest.mark.parametrize("horizon", [SWITCH - 1, SWITCH])
+def test_finer_actions_switch_at_the_same_horizon(horizon: int) -> None:
+    model = Corridor(torch.linspace(-2.0, 2.0, 9).tolist())
+    carrier = GaussianFilter(model, anticipate=True)
+    plan = OpenLoop(horizon)(carrier, carrier.initial())
+    first = plan.policies[int(plan.expected_free_energy.argmin()), 0]
+    assert bool(model.pushes[first] < 0) == (horizon >= SWITCH)
+
+
+@pytest.mark.parametrize("horizon", [SWITCH - 1, SWITCH])
+def test_plans_of_real_actions_by_svi_switch_at_the_same_horizon(horizon: int) -> None:
+    carrier = GaussianFilter(Corridor(None), anticipate=True)
+    planner = Variational(horizon, steps=10, restarts=64, num_particles=8, precision=16.0)
+    plan = planner(carrier, carrier.initial())
+    chosen = plan.policies[int(plan.probs.argmax())]
+    assert chosen.tolist() == pytest.approx(Enumeration(horizon).best(), abs=0.5)
+
+
+@pytest.mark.parametrize("horizon", [SWITCH - 1, SWITCH])
+def test_one_step_of_svi_over_all_policies_switches_too(horizon: int) -> None:
+    carrier = GaussianFilter(Corridor(), anticipate=True)
+    plan = Variational(horizon, steps=1)(carrier, carrier.initial())
+    chosen = plan.policies[int(plan.probs.argmax())]
+    assert tuple(torch.tensor(PUSHES)[chosen].tolist()) == Enumeration(horizon).best()
 
 
 def test_longer_plans_sense_too_and_then_commit() -> None:

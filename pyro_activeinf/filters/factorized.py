@@ -22,12 +22,14 @@ from .factors import (
     factor_evidence,
     factor_motions,
     factor_outcomes,
+    moving_novelty,
     propagate,
 )
 from .joint import table_dtype
 from .likelihood import impossible
 from .mean_field import LogJoint, Potential, minimize
 from .motion import action_index
+from .novelty_tables import MutualInformation, TableNovelty, with_novelty
 
 KEPT_STEPS = 1024  # time steps whose preferences are kept
 
@@ -35,10 +37,11 @@ KEPT_STEPS = 1024  # time steps whose preferences are kept
 class _Factors:
     """What is built from one compilation, each part when it is first needed."""
 
-    def __init__(self, tables: Tables) -> None:
+    def __init__(self, tables: Tables, novelty: TableNovelty | None) -> None:
         self.tables = tables
+        self.novelty = MutualInformation() if novelty is None else novelty
         self.dtype = table_dtype(tables)
-        self.motions = factor_motions(tables, tables.transition)
+        self.motions = factor_motions(tables, tables.transition, self.novelty)
         self.evidence = factor_evidence(tables)
         self._scored: dict[int, tuple[Any, FactorOutcomes]] = {}
 
@@ -53,7 +56,8 @@ class _Factors:
         if key not in self._scored:
             if len(self._scored) >= KEPT_STEPS:
                 self._scored.pop(next(iter(self._scored)))
-            self._scored[key] = (preferences, factor_outcomes(self.tables, preferences))
+            found = factor_outcomes(self.tables, preferences, self.novelty)
+            self._scored[key] = (preferences, found)
         return self._scored[key][1]
 
 
@@ -84,6 +88,8 @@ class FactorizedFilter(Filter):
         model: a :class:`~pyro_activeinf.GenerativeModel`, or any object with its programs.
         max_sweeps: sweeps of an update at most.
         tolerance: a sweep that lowers F by no more than this is the last one; in nats.
+        novelty: what draws from tables with counts tell about them; their exact mutual information
+            by default.
 
     Raises:
         ValueError: where a program does not compile, or an argument is not positive.
@@ -100,12 +106,19 @@ class FactorizedFilter(Filter):
         {'context': [1.0, 0.0], 'location': [0.0, 0.0, 0.0, 1.0]}
     """
 
-    def __init__(self, model: Programs, max_sweeps: int = 100, tolerance: float = 1e-10) -> None:
+    def __init__(
+        self,
+        model: Programs,
+        max_sweeps: int = 100,
+        tolerance: float = 1e-10,
+        novelty: TableNovelty | None = None,
+    ) -> None:
         self.max_sweeps = positive_int("max_sweeps", max_sweeps)
         self.tolerance = nonnegative("tolerance", tolerance)
         self._compiled = Compiled(model)
         self.actions = model.actions
-        self._factors = _Factors(self._compiled.tables)
+        self.novelty = novelty
+        self._factors = _Factors(self._compiled.tables, novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
 
     @property
@@ -116,7 +129,7 @@ class FactorizedFilter(Filter):
     def _current(self) -> _Factors:
         tables = self._compiled.tables
         if tables is not self._factors.tables:
-            self._factors = _Factors(tables)
+            self._factors = _Factors(tables, self.novelty)
         return self._factors
 
     @property
@@ -162,10 +175,13 @@ class FactorizedFilter(Filter):
         factors = self._current()
         controls = factors.tables.controls
         index = action_index(controls, action, self.device)
-        moved = propagate(factors.motions, belief.factors, ops.unravel(index, controls))
+        choices = ops.unravel(index, controls)
+        moved = propagate(factors.motions, belief.factors, choices)
+        gained = moving_novelty(factors.motions, belief.factors, moved, choices)
         batch = torch.broadcast_shapes(belief.batch_shape, index.shape)
         log_probs = torch.cat([q.expand(*batch, -1) for q in moved], -1)
-        return FactorizedBelief(belief.step + 1, factors.tables.states, log_probs)
+        gained = None if gained is None else gained.expand(batch)
+        return FactorizedBelief(belief.step + 1, factors.tables.states, log_probs, gained=gained)
 
     def update(  # type: ignore[override]
         self, belief: FactorizedBelief, observation: Mapping[str, Any]
@@ -188,7 +204,7 @@ class FactorizedFilter(Filter):
         evidence = {name: potential for name, potential in seen.items() if potential is not None}
         shapes = (potential.batch_shape for potential in evidence.values())
         batch = torch.broadcast_shapes(belief.batch_shape, *shapes)
-        prior = replace(belief, log_probs=belief.log_probs.expand(*batch, -1), updated=None)
+        prior = FactorizedBelief(belief.step, belief.sites, belief.log_probs.expand(*batch, -1))
         return self._updated(prior, evidence, observation)
 
     def _updated(
@@ -214,7 +230,8 @@ class FactorizedFilter(Filter):
     def expected_free_energy(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
         preferences = self._compiled.preferences(belief.step)
-        return self._current().scored(preferences).terms(belief)
+        terms = self._current().scored(preferences).terms(belief)
+        return terms if belief.gained is None else with_novelty(terms, belief.gained)
 
     def look_ahead(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""

@@ -48,6 +48,7 @@ class FactorizedBelief(Belief):
     sites: tuple[Site, ...]
     log_probs: Tensor  # (*batch, values of all the sites, one site after the other)
     updated: FactorizedUpdate | None = field(default=None, repr=False)
+    gained: Tensor | None = None  # (*batch): novelty of the move that was predicted, in nats
 
     @property
     def batch_shape(self) -> torch.Size:
@@ -121,4 +122,5 @@ class FactorizedBelief(Belief):
 
     def _map(self, move: Callable[[Tensor, int], Tensor]) -> FactorizedBelief:
         updated = None if self.updated is None else self.updated.map(move)
-        return replace(self, log_probs=move(self.log_probs, 1), updated=updated)
+        gained = None if self.gained is None else move(self.gained, 0)
+        return replace(self, log_probs=move(self.log_probs, 1), updated=updated, gained=gained)

@@ -18,6 +18,7 @@ from .factorized_belief import FactorizedBelief
 from .joint import linked_sites, table_dtype
 from .likelihood import SiteLikelihoods
 from .mean_field import Potential
+from .novelty_tables import MutualInformation, TableNovelty, outcome_novelty, spread
 from .outcomes import ScoredOutcomes, outcome_model, score_outcomes
 from .products import log_product, picked, product
 
@@ -32,6 +33,7 @@ class FactorMotion:
     controls: tuple[int, ...]
     control_sizes: tuple[int, ...]
     log_probs: Tensor  # (joint of the parents, joint of the controls, size)
+    gained: Tensor | None = None  # novelty, (joint of the parents, joint of the controls)
 
     @cached_property
     def probs(self) -> Tensor:
@@ -96,16 +98,51 @@ def propagate(
     return [found[f] for f in range(len(motions))]
 
 
-def factor_motions(tables: Tables, program: Sequence[Table]) -> tuple[FactorMotion, ...]:
+def moving_novelty(
+    motions: Sequence[FactorMotion],
+    before: Sequence[Tensor],
+    after: Sequence[Tensor],
+    action: Sequence[Tensor],
+) -> Tensor | None:
+    r"""Information about the transition, summed over factors, ``(*batch)``, in nats.
+
+    .. math:: \sum_f E_{\prod_h q_h}[I(\theta_{row(pa, u)}; s_f')]
+
+    Args:
+        motions: one for each factor.
+        before, after: log-probabilities of each factor at both steps, ``(*batch, size)``.
+        action: positions of each control, ``(*batch)``.
+
+    Returns:
+        ``None`` where no transition has counts.
+    """
+    found: Tensor | None = None
+    for motion in motions:
+        if motion.gained is None:
+            continue
+        parents = [before[f] for f in motion.before] + [after[f] for f in motion.beside]
+        probs = product([q.exp() for q in parents]) if parents else motion.gained.new_ones(1)
+        every = probs @ motion.gained
+        each = picked(every.unsqueeze(-1), motion.choice(action)).squeeze(-1)
+        found = each if found is None else found + each
+    return found
+
+
+def factor_motions(
+    tables: Tables, program: Sequence[Table], rule: TableNovelty | None = None
+) -> tuple[FactorMotion, ...]:
     """The tables of ``initial`` or ``transition``, in the order of the program.
 
     In ``initial`` the parents are of the same step; in ``transition`` those called next are.
+    ``rule`` says what draws tell about tables with counts, where that is asked for.
     """
     same_step = Role.STATE if program is tables.initial else Role.NEXT
-    return tuple(_motion(tables, table, same_step) for table in program)
+    return tuple(_motion(tables, table, same_step, rule) for table in program)
 
 
-def _motion(tables: Tables, table: Table, same_step: Role) -> FactorMotion:
+def _motion(
+    tables: Tables, table: Table, same_step: Role, rule: TableNovelty | None
+) -> FactorMotion:
     names = [site.name for site in tables.states]
     beside = [v for v in table.parents if v.role is same_step]
     before = [v for v in table.parents if v.role is Role.STATE and v not in beside]
@@ -113,6 +150,9 @@ def _motion(tables: Tables, table: Table, same_step: Role) -> FactorMotion:
     log_probs = table.aligned((*before, *beside, *controls, table.variable))
     states, choices = len(before) + len(beside), len(controls)
     flat = log_probs.reshape(math.prod(log_probs.shape[:states]), -1, log_probs.shape[-1])
+    gained = None
+    if rule is not None and table.source is not None:
+        gained = spread(table, rule, [*before, *beside, *controls]).reshape(flat.shape[:2])
     return FactorMotion(
         factor=names.index(table.variable.name),
         before=tuple(names.index(v.name) for v in before),
@@ -120,6 +160,7 @@ def _motion(tables: Tables, table: Table, same_step: Role) -> FactorMotion:
         controls=tuple(int(v.name.removeprefix("action_")) for v in controls),
         control_sizes=tuple(log_probs.shape[states : states + choices]),
         log_probs=flat.to(table_dtype(tables)),
+        gained=gained,
     )
 
 
@@ -203,12 +244,16 @@ class FactorOutcomes:
         return ExpectedFreeEnergyTerms(torch.cat([total, apart], -1), self.sites)
 
 
-def factor_outcomes(tables: Tables, preferences: Sequence[Table]) -> FactorOutcomes:
+def factor_outcomes(
+    tables: Tables, preferences: Sequence[Table], rule: TableNovelty | None = None
+) -> FactorOutcomes:
     """Score the observation sites apart, but for those linked by tables or by preferences."""
     parts = []
     for names in linked_sites(replace(tables, observe=(*tables.observe, *preferences))):
         part = restricted(tables, names)
         wanted = [table for table in preferences if table.variable.name in names]
-        scored = score_outcomes(part, outcome_model(part, joint=False), wanted)
+        model = outcome_model(part, joint=False)
+        new = outcome_novelty(part, rule or MutualInformation())
+        scored = score_outcomes(part, model, wanted, new)
         parts.append((positions(tables, part), scored))
     return FactorOutcomes(tuple(site.name for site in tables.outcomes), tuple(parts))

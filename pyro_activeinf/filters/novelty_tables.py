@@ -137,12 +137,17 @@ def transition_novelty(tables: Tables, transition: Tensor, rule: TableNovelty) -
     return found
 
 
+def spread(table: Table, rule: TableNovelty, order: Sequence[Variable]) -> Tensor:
+    """Information of a table's rows with a dim for each variable of ``order``, to broadcast."""
+    if table.source is None:
+        raise ValueError(complain("table", "one with counts", f"that of {table.variable.name}"))
+    values = rule(table.source.counts)
+    dims = [table.parents.index(v) for v in order if v in table.parents]
+    sizes = [values.shape[table.parents.index(v)] if v in table.parents else 1 for v in order]
+    return values.permute(dims).reshape(sizes)
+
+
 def _spread(table: Table, rule: TableNovelty, order: Sequence[tuple[Variable, int]]) -> Tensor:
     """Information of a table's rows, laid out over all values of some variables."""
-    source = table.source
-    if source is None:
-        raise ValueError(complain("table", "one with counts", f"that of {table.variable.name}"))
-    values = rule(source.counts)
-    dims = [table.parents.index(v) for v, _ in order if v in table.parents]
-    sizes = [size if v in table.parents else 1 for v, size in order]
-    return values.permute(dims).reshape(sizes).expand([size for _, size in order])
+    values = spread(table, rule, [variable for variable, _ in order])
+    return values.expand([size for _, size in order])

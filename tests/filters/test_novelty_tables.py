@@ -10,7 +10,12 @@ from scipy.integrate import dblquad, quad
 from scipy.stats import dirichlet
 from torch import Tensor
 
-from pyro_activeinf.filters import ExactFilter, InverseCounts, MutualInformation
+from pyro_activeinf.filters import (
+    ExactFilter,
+    FactorizedFilter,
+    InverseCounts,
+    MutualInformation,
+)
 from pyro_activeinf.planning import OpenLoop, Sophisticated
 from tests.learning.counted import Learned
 from tests.oracles import assert_close
@@ -171,3 +176,33 @@ def test_gradients_reach_the_counts() -> None:
     filter.look_ahead(filter.initial()).novelty.sum().backward()
     assert counts.grad is not None
     assert bool((counts.grad != 0).any())
+
+
+@pytest.mark.parametrize("u", [0, 1])
+def test_independent_factors_against_sums_by_hand(u: int) -> None:
+    model = Learned(8)
+    filter = FactorizedFilter(model)
+    before = filter.update(filter.initial(), {"first": 1})
+    after = filter.predict(before, u)
+    first, second = (
+        torch.outer(*(q.exp() for q in belief.factors)).numpy() for belief in (before, after)
+    )
+    terms = filter.expected_free_energy(after)
+    each = novelty_by_hand(model, second)
+    moved = sum(
+        first[a, b] * gain(model.turn.counts[a, u])
+        + first[a, b]
+        * sum(
+            second[n].sum() * gain(model.drift.counts[n, b if u == 0 else 2 - b]) for n in range(2)
+        )
+        for a, b in itertools.product(range(2), range(3))
+    )
+    assert_close(terms.novelty, sum(each.values()) + moved, 1e-12)
+    for name, part in terms.per_site.items():
+        assert_close(part.novelty, each[name], 1e-12)
+    assert_close(filter.look_ahead(before).values[u], terms.values, 1e-12)
+    again = filter.predict(before.reshape(1, 1), torch.tensor([0, 1]))
+    assert_close(again.take(torch.tensor([u])).gained.reshape(()), moved, 1e-12)
+    assert filter.update(after, {}).gained is None
+    rough = FactorizedFilter(model, novelty=InverseCounts())
+    assert abs(float(rough.expected_free_energy(after).novelty - terms.novelty)) > 1e-3

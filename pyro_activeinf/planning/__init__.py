@@ -1,5 +1,6 @@
 """Planners: from a belief to a posterior over policies."""
 
+from .amortized import AmortizedPolicy
 from .augmented import Augmented, FreeGuide, FutureGuide, PredictiveGuide
 from .base import Planner
 from .categorical_policy import CategoricalPolicy
@@ -7,6 +8,7 @@ from .cross_entropy import CrossEntropy
 from .epistemic_priors import EpistemicPriors
 from .flow_policy import FlowPolicy
 from .gaussian_policy import GaussianPolicy
+from .habitual import Habitual
 from .inductive import Inductive
 from .natural import EnumeratedPolicies
 from .open_loop import OpenLoop
@@ -17,6 +19,7 @@ from .tree_search import TreeSearch
 from .variational import Variational
 
 __all__ = [
+    "AmortizedPolicy",
     "Augmented",
     "CategoricalPolicy",
     "CrossEntropy",
@@ -27,6 +30,7 @@ __all__ = [
     "FutureGuide",
     "GaussianPolicy",
     "GuideFamily",
+    "Habitual",
     "Inductive",
     "ModelHabit",
     "OpenLoop",

@@ -233,8 +233,16 @@ class _Mixture:
     def _ratios(self, pairs: Product) -> Tensor:
         """log of the sum over particles of ``exp(pairs)``, ``(particles, *batch)``."""
         rows = self._chunks(len(pairs.outer), pairs.inner[..., 0].numel(), AT_ONCE)
-        sums = [pairs.block(some).exp_().sum(-1) for some in rows]
-        return torch.cat(sums, -1).movedim(-1, 0).log()
+        sums = ((some, pairs.block(some).exp_().sum(-1)) for some in rows)
+        if pairs.requires_grad:
+            return torch.cat([part for _, part in sums], -1).movedim(-1, 0).log()
+        found = torch.empty_like(pairs.rows.movedim(0, -1), memory_format=torch.contiguous_format)
+        for (
+            some,
+            part,
+        ) in sums:  # nothing small is kept between the large: memory stays in one piece
+            found[..., some] = part
+        return found.movedim(-1, 0).log()
 
     def _of_blocks(self, own: list[Tensor]) -> list[Tensor]:
         """By chunks of outcomes."""

@@ -25,6 +25,12 @@ class Product:
     rows: Tensor  # (outer, *batch)
     columns: Tensor  # (particles, *batch)
 
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients are to flow through the pairs."""
+        parts = (self.outer, self.inner, self.rows, self.columns)
+        return any(part.requires_grad for part in parts)
+
     def block(self, rows: slice) -> Tensor:
         """log p(o_i | s_j) of some outcomes, ``(*batch, rows, particles)``; a new tensor."""
         outer, inner = self._features

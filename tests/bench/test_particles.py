@@ -19,6 +19,11 @@ def test_evidence_of_few_runs() -> None:
     assert abs(mean - 1) < 4 * error
 
 
+def test_evidence_of_many_small_runs_is_not_biased() -> None:
+    mean, error = particles.many(particles=50, runs=400, times=2)
+    assert abs(mean - 1) < 3.5 * error < 0.3
+
+
 def test_nested_estimates_are_biased_to_either_side() -> None:
     low, high = (particles.nested(8, with_itself, repeats=200) for with_itself in (True, False))
     assert low.bias < -4 * low.bias_error
@@ -39,6 +44,7 @@ def test_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert evidence.scores == pytest.approx([1.0, -2.0])
     assert [evidence.within(n) for n in (0.5, 1.5, 2.5)] == [0.0, 0.5, 1.0]
     monkeypatch.setattr(particles, "evidence", lambda **options: evidence)
+    monkeypatch.setattr(particles, "many", lambda: (1.0, 0.1))
     monkeypatch.setattr(particles, "maze", lambda: particles.Maze(1.5, True, 6))
     one = particles.nested(10, True, repeats=2)
     monkeypatch.setattr(particles, "nested", lambda *options: one)

@@ -161,6 +161,7 @@ class DirichletLearner(Learner):
         filter = self._filter
         if filter is not None and self._seen and self._when.hindsight:
             found, _ = expected_counts(filter, *self._series(()))
+            found = {table: seen.detach() for table, seen in found.items()}
             self._waiting = added(self._waiting, found)
             self._episodes += 1
             if self._when.due(self._episodes):

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pyro_activeinf.bench.learning_worlds import LearningMaze
 from pyro_activeinf.filters import (
     ExactFilter,
     FactorizedFilter,
@@ -21,7 +22,9 @@ from tests.filters.gaussian_programs import RealMaze
 FILTERS: dict[str, Callable[[], Filter]] = {
     "exact": lambda: ExactFilter(TMaze()),
     "exact, outcomes apart": lambda: ExactFilter(TMaze(), joint_outcomes=False),
+    "exact, tables with counts": lambda: ExactFilter(LearningMaze()),
     "factorized": lambda: FactorizedFilter(TMaze()),
+    "factorized, tables with counts": lambda: FactorizedFilter(LearningMaze()),
     "gaussian": lambda: GaussianFilter(RealMaze()),
     "gaussian, linearized": lambda: GaussianFilter(RealMaze(bend=0.3)),
     "particles": lambda: ParticleFilter(TMaze(), num_particles=400),

@@ -40,11 +40,16 @@ class Latent:
         """A value of the site, from values ``(*batch, *event)`` of the variable."""
         return x.reshape(self.site.value.shape)
 
-    def rows(self, nodes: Tensor) -> Tensor:
+    def seen(self, mean: Tensor) -> Tensor:
+        """Mean coordinates, as they are."""
+        return mean
+
+    def assign(self, nodes: Tensor) -> dict[str, Tensor]:
         """Nodes ``(rows, *event)``, each for all of the batch, as values of the site."""
         batch, event = self.variable.batch_shape, self.variable.family.event_shape
         shaped = nodes.reshape(len(nodes), *[1] * len(batch), *event)
-        return shaped.expand(-1, *batch, *event).reshape(-1, *self.site.value.shape)
+        rows = shaped.expand(-1, *batch, *event).reshape(-1, *self.site.value.shape)
+        return {self.name: rows}
 
     def aligned(self, site: Site, elements: int) -> dict[int, int]:
         """Batch dim of the variable -> dim of the elements of a site that has the same plate.

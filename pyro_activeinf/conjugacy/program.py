@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections import defaultdict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,7 +11,8 @@ from typing import Any
 from .approximation import ApproximateMessageWarning, Approximation, Sampled
 from .factor import Variable
 from .of_site import Latent, can_be_joint, latent_of
-from .reading import Reading, Site
+from .reading import Reading
+from .series import Series, grouped, series_in
 from .site_factor import SiteFactor, factor_of
 from .tables import Inseparable
 
@@ -21,6 +23,7 @@ class Program:
 
     reading: Reading
     latents: Mapping[str, Latent]
+    chains: Mapping[str, Series]
     factors: tuple[SiteFactor, ...]
 
     @property
@@ -30,8 +33,9 @@ class Program:
 
     @property
     def variables(self) -> dict[str, Variable]:
-        """Latent sites as variables."""
-        return {name: latent.variable for name, latent in self.latents.items()}
+        """Latent sites as variables; those of a chain are one, with the stem of their names."""
+        chains = {name: chain.variable for name, chain in self.chains.items()}
+        return {name: latent.variable for name, latent in self.latents.items()} | chains
 
     @classmethod
     def read(
@@ -40,6 +44,7 @@ class Program:
         args: tuple[Any, ...],
         approximation: Approximation | None = None,
         joint: Collection[str] = (),
+        apart: Collection[str] = (),
         quiet: bool = False,
     ) -> Program:
         r"""Read a program, by Pyro's dependency inspection and by running it.
@@ -48,7 +53,8 @@ class Program:
         variables, so that it is a function of mean coordinates; where it is not linear, it is
         approximated, and a warning says so. A discrete variable may choose among the elements of
         a plate, as in ``means[choice]``. Numbers that are added up, as in ``x @ weights``, are
-        one Gaussian vector, with a covariance.
+        one Gaussian vector, with a covariance. Sites ``z_0``, ``z_1``, .., each of which depends on
+        the one before, are one chain ``z``, which is kept joint.
 
         Args:
             model: a Pyro program, conditioned on what is observed. It broadcasts, or is
@@ -56,6 +62,7 @@ class Program:
             args: that it is called with.
             approximation: :class:`Sampled` or :class:`Laplace`.
             joint: Gaussian sites that are one vector, in addition.
+            apart: stems of sites over time that are no chain.
             quiet: no warnings.
 
         Raises:
@@ -63,54 +70,66 @@ class Program:
 
         Reference: Winn and Bishop (2005), "Variational message passing", JMLR 6.
         """
-        reading = Reading(model, args)
-        together, curved = set(joint), dict[str, set[str]]()
+        reading, plan = Reading(model, args), _Plan(set(joint), set(apart), defaultdict(set))
         while True:
-            latents = {
-                name: latent_of(site, name in together)
-                for name, site in reading.sites.items()
-                if not site.observed
-            }
-            found = _factors(reading, latents, approximation or Sampled(), together, curved)
+            chains = series_in(reading.sites, plan.apart)
+            latents = _latents(reading, chains, plan.together)
+            found = _factors(reading, chains, latents, approximation or Sampled(), plan)
             if found is not None:
                 break
         if not quiet:
             _tell(found)
-        return cls(reading, latents, found)
+        return cls(reading, latents, chains, found)
 
     def renewed(self) -> Program:
         """The same with other noise where messages are sampled."""
         return replace(self, factors=tuple(factor.renewed() for factor in self.factors))
 
 
+@dataclass(frozen=True)
+class _Plan:
+    """What has been found out about variables so far."""
+
+    together: set[str]  # sites that are one vector
+    apart: set[str]  # stems that are no chain
+    bent: dict[str, set[str]]  # site -> variables that it is not linear in
+
+
+def _latents(
+    reading: Reading, chains: Mapping[str, Series], together: Collection[str]
+) -> dict[str, Latent]:
+    """Latent sites that are in no chain."""
+    inner = {member.name for chain in chains.values() for member in chain.sites}
+    return {
+        name: latent_of(site, name in together)
+        for name, site in reading.sites.items()
+        if not site.observed and name not in inner
+    }
+
+
 def _factors(
     reading: Reading,
+    chains: Mapping[str, Series],
     latents: Mapping[str, Latent],
     approximation: Approximation,
-    together: set[str],
-    curved: dict[str, set[str]],
+    plan: _Plan,
 ) -> tuple[SiteFactor, ...] | None:
     """A factor for each site; None where some variable has to be another one first."""
     found = []
-    for site in reading.sites.values():
-        mine = _involved(site, latents)
-        if not mine:
-            continue
-        bent = curved.setdefault(site.name, set())
+    for site, involved in grouped(reading.sites, chains, latents):
         try:
-            found.append(factor_of(reading, site, mine, approximation, tuple(bent)))
+            bent = tuple(plan.bent[site.name])
+            found.append(factor_of(reading, site, involved, approximation, bent))
         except Inseparable as finding:
-            if can_be_joint(reading.sites[finding.variable]):
-                together.add(finding.variable)
+            name = finding.variable
+            if name in chains:
+                plan.apart.add(name)
+            elif can_be_joint(reading.sites[name]) and name not in plan.together:
+                plan.together.add(name)
             else:
-                bent.add(finding.variable)
+                plan.bent[site.name].add(name)
             return None
     return tuple(found)
-
-
-def _involved(site: Site, latents: Mapping[str, Latent]) -> Sequence[Latent]:
-    own = [] if site.observed else [latents[site.name]]
-    return [*own, *(latents[name] for name in site.parents)]
 
 
 def _tell(factors: Sequence[SiteFactor]) -> None:

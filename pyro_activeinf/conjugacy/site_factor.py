@@ -15,7 +15,8 @@ from .factor import Factor, Means
 from .nodes import nodes_of
 from .of_site import Latent
 from .reading import Reading, Site
-from .tables import Axis, dims_used, indexed, nodes_of_axes, table_of, weighed
+from .series import View
+from .tables import Axis, Inseparable, dims_used, indexed, nodes_of_axes, table_of, weighed
 
 LARGEST = 2**26  # numbers of a table
 
@@ -59,7 +60,7 @@ class SiteFactor(Factor):
 
     def expected(self, means: Means) -> Tensor:
         """The weighed sum."""
-        weights = [axis.nodes.weights(means[axis.name]) for axis in self.axes]
+        weights = [axis.weights(means) for axis in self.axes]
         if not self.bent:
             return weighed(self._table, self.axes, weights, self.site)
         variables = {latent.name: latent.variable for latent in self.bent}
@@ -72,10 +73,6 @@ class SiteFactor(Factor):
     def renewed(self) -> SiteFactor:
         """The same with other noise."""
         return replace(self, seed=int(torch.randint(2**31, ()))) if self.bent else self
-
-    @property
-    def _latents(self) -> list[Latent]:
-        return [*(axis.latent for axis in self.axes), *self.bent]
 
     def _table_at(self, values: Mapping[str, Tensor]) -> Tensor:
         """Log-densities ``(*axes, *elements)``, relative to the base measure of the site."""
@@ -105,7 +102,7 @@ class SiteFactor(Factor):
 def factor_of(
     reading: Reading,
     site: Site,
-    latents: Sequence[Latent],
+    latents: Sequence[Latent | View],
     approximation: Approximation,
     bent: Sequence[str] = (),
 ) -> SiteFactor:
@@ -124,14 +121,20 @@ def factor_of(
     if math.prod(len(axis.nodes.values) for axis in kept) * _elements(site) > LARGEST:
         kept = [axis for axis in kept if axis.discrete]
     with torch.no_grad():
-        given = {a.name: a.latent.rows(a.nodes.values[:1])[0] for a in axes if a not in kept}
+        first = [a.latent.assign(a.nodes.values[:1]) for a in axes if a not in kept]
+        given = {name: rows[0] for each in first for name, rows in each.items()}
         table = table_of(reading, site, kept, nodes_of_axes(kept), given)
         elements = table.dim() - len(kept)
         kept = [indexed(reading, site, kept, k, elements, given) for k in range(len(kept))]
         fine = [_straight(reading, site, kept, k, table, given) for k in range(len(kept))]
     straight = [axis for axis, linear in zip(kept, fine, strict=True) if linear]
-    curved = tuple(axis.latent for axis in axes if axis.name not in {a.name for a in straight})
-    return SiteFactor(reading, site, tuple(straight), curved, approximation, seed)
+    names = {axis.name for axis in straight}
+    curved = []
+    for latent in (axis.latent for axis in axes if axis.name not in names):
+        if isinstance(latent, View):
+            raise Inseparable(latent.name)
+        curved.append(latent)
+    return SiteFactor(reading, site, tuple(straight), tuple(curved), approximation, seed)
 
 
 def _elements(site: Site) -> int:

@@ -47,6 +47,13 @@ def _(family: Categorical, natural: Tensor) -> Tensor:
 
 
 @shaken.register
+def _(family: DiscreteChain, natural: Tensor) -> Tensor:
+    """Any potentials of single steps."""
+    one, pairs = family.split(natural)
+    return family.join(one + torch.empty_like(one).exponential_().log(), pairs)
+
+
+@shaken.register
 def _(family: Gaussian, natural: Tensor) -> Tensor:
     """Another location, as good a guess as the prior's."""
     precision = -2 * natural[..., 1]

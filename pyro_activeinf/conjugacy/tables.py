@@ -10,16 +10,18 @@ import torch
 from torch import Tensor
 
 from .counts import Bernoulli, Categorical
+from .factor import Means
 from .nodes import Nodes
 from .of_site import Latent
 from .reading import Reading, Site
+from .series import View
 
 
 @dataclass(frozen=True)
 class Axis:
     """A variable in the table of a factor: a dim with its nodes."""
 
-    latent: Latent
+    latent: Latent | View
     nodes: Nodes
     index: Tensor | None = None  # (*axes, *elements): which of the free batch; 1 where all alike
 
@@ -32,6 +34,10 @@ class Axis:
     def discrete(self) -> bool:
         """Whether the nodes are all values that there are."""
         return isinstance(self.latent.variable.family, Categorical | Bernoulli)
+
+    def weights(self, means: Means) -> Tensor:
+        """Weights ``(*batch, nodes)`` at mean coordinates of the variable."""
+        return self.nodes.weights(self.latent.seen(means[self.name]))
 
     @property
     def batch(self) -> tuple[int, ...]:
@@ -57,7 +63,7 @@ def table_of(
         choices: of each axis, ``(count, *event)``.
         given: values of the site's other latent variables.
     """
-    found = reading.table(site.name, combined(axes, choices), given or {})
+    found = reading.table(site, combined(axes, choices), given or {})
     return finite(found.reshape((*(len(c) for c in choices), *found.shape[1:])))
 
 
@@ -76,10 +82,10 @@ def combined(axes: Sequence[Axis], choices: Sequence[Tensor]) -> dict[str, Tenso
     if not axes:
         return {}
     places = torch.cartesian_prod(*(torch.arange(len(c)) for c in choices)).reshape(-1, len(axes))
-    return {
-        axis.name: axis.latent.rows(choice[places[:, k]])
-        for k, (axis, choice) in enumerate(zip(axes, choices, strict=True))
-    }
+    found: dict[str, Tensor] = {}
+    for k, (axis, choice) in enumerate(zip(axes, choices, strict=True)):
+        found |= axis.latent.assign(choice[places[:, k]])
+    return found
 
 
 def weighed(table: Tensor, axes: Sequence[Axis], weights: Sequence[Tensor], site: Site) -> Tensor:
@@ -169,7 +175,7 @@ def indexed(
     depends = []
     for e in range(math.prod(axis.batch[i] for i in free)):
         moved = {**rows, axis.name: _with_element(axis, free, e, rows[axis.name])}
-        after = finite(reading.table(site.name, moved, given)).reshape(before.shape)
+        after = finite(reading.table(site, moved, given)).reshape(before.shape)
         depends.append(after != before)
     which = torch.stack(depends)
     if bool((which.sum(0) > 1).any()):
@@ -185,7 +191,9 @@ def generic(axis: Axis) -> Tensor:
 
 def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor) -> Tensor:
     """Rows ``(rows, *site value)`` in which one element of the free batch has another value."""
-    variable = axis.latent.variable
+    latent, variable = axis.latent, axis.latent.variable
+    if isinstance(latent, View):
+        raise Inseparable(axis.name)
     sizes = [axis.batch[i] for i in free]
     place = torch.zeros(math.prod(sizes), dtype=torch.bool)
     place[e] = True
@@ -196,6 +204,6 @@ def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor) -> Tens
             *[1] * len(variable.family.event_shape),
         )
     )
-    other = axis.latent.rows(axis.nodes.values[1:2])
+    other = latent.assign(axis.nodes.values[1:2])[axis.name]
     mask = mask.expand(*axis.batch, *variable.family.event_shape)
-    return torch.where(axis.latent.value(mask), other, rows)
+    return torch.where(latent.value(mask), other, rows)

@@ -1,0 +1,225 @@
+"""Programs read as factors, against filters, smoothers, sums and what is written by hand."""
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+from torch import Tensor
+
+from pyro_activeinf.conjugacy import (
+    ApproximateMessageWarning,
+    Categorical,
+    DiscreteChain,
+    Gamma,
+    GaussianChain,
+    MultivariateGaussian,
+    Program,
+    Transformed,
+)
+from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.messages import FactorGraph, VariationalMessagePassing
+from pyro_activeinf.models import POMDP, LinearGaussian
+from tests import kalman
+
+
+def inferred(model: Any, *args: Any, **options: Any) -> tuple[Any, VariationalMessagePassing]:
+    passing = VariationalMessagePassing(FactorGraph.from_program(model, *args, **options), 200)
+    return passing.update_beliefs(), passing
+
+
+def test_densities_at_certain_beliefs_are_those_of_the_program() -> None:
+    """E_q[log f] of a q that is certain is log f: the interpolation is exact."""
+
+    def model(x: Tensor) -> None:
+        share = pyro.sample("share", dist.Dirichlet(torch.ones(2)))
+        with pyro.plate("kinds", 2):
+            place = pyro.sample("place", dist.Normal(0.0, 3.0))
+            noise = pyro.sample("noise", dist.Gamma(2.0, 1.0))
+        with pyro.plate("rows", 3):
+            kind = pyro.sample("kind", dist.Categorical(share))
+            pyro.sample("x", dist.Normal(place[kind], noise[kind].rsqrt()), obs=x)
+
+    x = torch.randn(3)
+    program = Program.read(model, (x,))
+    share, place = torch.tensor([0.3, 0.7]), torch.tensor([-1.3, 2.2])
+    noise, kind = torch.tensor([0.4, 3.0]), torch.tensor([1, 0, 1])
+    values = {"share": share, "place": place, "noise": noise, "kind": kind}
+    means = {n: v.family.statistics(values[n]) for n, v in program.variables.items()}
+    found = {factor.name: factor.expected(means) for factor in program.factors}
+    torch.testing.assert_close(found["kind"], share[kind].log().sum())
+    wanted = dist.Normal(place[kind], noise[kind].rsqrt()).log_prob(x).sum()
+    torch.testing.assert_close(found["x"], wanted)
+    prior = dist.Gamma(2.0, 1.0).log_prob(noise).sum() + noise.log().sum()  # less the base 1/x
+    torch.testing.assert_close(found["noise"], prior)
+
+
+def test_a_sum_over_a_plate_makes_one_vector() -> None:
+    design, y = torch.randn(15, 3), torch.randn(15)
+
+    def model() -> None:
+        with pyro.plate("columns", 3):
+            weights = pyro.sample("weights", dist.Normal(0.0, torch.tensor([1.0, 2.0, 3.0])))
+        with pyro.plate("rows", 15):
+            pyro.sample("y", dist.Normal(design @ weights, 0.5), obs=y)
+
+    found, passing = inferred(model)
+    precision = torch.diag(torch.tensor([1.0, 2.0, 3.0]) ** -2) + 4 * design.T @ design
+    loc = torch.linalg.solve(precision, 4 * design.T @ y)
+    torch.testing.assert_close(found["weights"].loc, loc, rtol=1e-9, atol=1e-9)
+    torch.testing.assert_close(found["weights"].precision_matrix, precision, rtol=1e-8, atol=1e-8)
+    assert passing.graph.variables["weights"].family == MultivariateGaussian(3)
+
+
+def coins(seen: Tensor, table: Tensor, shows: Tensor) -> None:
+    state = None
+    for t in range(len(seen)):
+        probs = torch.ones(2) / 2 if state is None else table[state]
+        state = pyro.sample(f"s_{t}", dist.Categorical(probs))
+        pyro.sample(f"o_{t}", dist.Categorical(shows[state]), obs=seen[t])
+
+
+def test_a_hidden_markov_model_is_read_as_a_chain() -> None:
+    table, shows = torch.rand(2, 2).softmax(-1), torch.rand(2, 3).softmax(-1)
+    seen = torch.randint(3, (9,))
+    found, passing = inferred(coins, seen, table, shows)
+    model = POMDP(A=[shows.T], B=[table.T.unsqueeze(-1)], D=[torch.ones(2) / 2])
+    smoothed = ExactFilter(model).smooth({"o0": seen}, torch.zeros(8, dtype=torch.long))
+    assert passing.graph.variables["s"].family == DiscreteChain(9, 2)
+    torch.testing.assert_close(found["s"].probs, smoothed.probs, rtol=0, atol=1e-8)
+    assert passing.free_energy[-1].item() == pytest.approx(smoothed.free_energy.item(), rel=1e-9)
+
+
+def test_steps_can_be_kept_apart() -> None:
+    table, shows = torch.rand(2, 2).softmax(-1), torch.rand(2, 3).softmax(-1)
+    seen = torch.randint(3, (4,))
+    together, apart = (
+        inferred(coins, seen, table, shows, apart=names)[1] for names in ((), ("s",))
+    )
+    assert apart.graph.variables["s_2"].family == Categorical(2)
+    assert apart.free_energy[-1] > together.free_energy[-1]  # a mean field is a bound
+
+
+def test_a_linear_dynamical_system_is_read_as_a_chain() -> None:
+    system = kalman.random_system(5, n=2, m=1, k=None)
+    seen, _ = kalman.simulate(system, 0, 8)
+    model = LinearGaussian(
+        system.A,
+        C=system.C,
+        Q=system.Q,
+        R=system.R,
+        mean=system.mean,
+        cov=system.cov,
+        offset=system.offset,
+    )
+    found, passing = inferred(model, {"o": torch.as_tensor(seen)})
+    truth = kalman.smooth(system, seen)
+    assert passing.graph.variables["s"].family == GaussianChain(8, 2)
+    assert np.abs(found["s"].loc.numpy() - truth.means).max() < 1e-8
+    assert np.abs(found["s"].covariance_matrix.numpy() - truth.covs).max() < 1e-8
+    assert passing.free_energy[-1].item() == pytest.approx(-truth.log_evidence, rel=1e-9)
+
+
+def test_chains_in_a_plate_are_as_many_chains() -> None:
+    x = torch.randn(5, 3)
+
+    def model(x: Tensor) -> None:
+        level = None
+        with pyro.plate("series", x.shape[1]):
+            for t in range(len(x)):
+                before = torch.zeros(x.shape[1]) if level is None else 0.9 * level
+                level = pyro.sample(f"level_{t}", dist.Normal(before, 1.0))
+                pyro.sample(f"x_{t}", dist.Normal(level, 0.5), obs=x[t])
+
+    many, _ = inferred(model, x)
+    one, _ = inferred(model, x[:, 1:2])
+    assert many["level"].loc.shape == (3, 5, 1)
+    torch.testing.assert_close(many["level"].loc[1], one["level"].loc[0], rtol=1e-9, atol=1e-9)
+
+
+def test_a_chain_with_unknown_parameters_lowers_f() -> None:
+    x = torch.randn(12)
+
+    def model(x: Tensor) -> None:
+        with pyro.plate("rows", 2):
+            table = pyro.sample("table", dist.Dirichlet(torch.ones(2)))
+            place = pyro.sample("place", dist.Normal(0.0, 3.0))
+        state = None
+        for t in range(len(x)):
+            probs = torch.ones(2) / 2 if state is None else table[state]
+            state = pyro.sample(f"s_{t}", dist.Categorical(probs))
+            pyro.sample(f"x_{t}", dist.Normal(place[state], 1.0), obs=x[t])
+
+    found, passing = inferred(model, x)
+    assert passing.free_energy.diff().max() <= 1e-9
+    assert found["table"].concentration.sum().item() == pytest.approx(4 + 11)  # all transitions
+    pairs = passing.beliefs.variables["s"].family.moments(passing.beliefs.means["s"]).pairs
+    torch.testing.assert_close(found["table"].concentration, 1 + pairs.sum(0), rtol=1e-3, atol=1e-3)
+
+
+def test_what_bends_is_told() -> None:
+    def model() -> None:
+        level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        scale = pyro.sample("scale", dist.LogNormal(0.0, 1.0))
+        pyro.sample("x", dist.Normal(level.sin(), scale), obs=torch.tensor(0.5))
+
+    with pytest.warns(ApproximateMessageWarning) as told:
+        program = Program.read(model, ())
+    texts = [str(each.message) for each in told]
+    assert texts == ["The site x has no conjugate messages to level, scale: those are Sampled."]
+    assert isinstance(program.variables["scale"].family, Transformed)
+    assert program.variables["scale"].family.distribution(torch.tensor([0.0, -0.5])).sample() > 0
+
+
+def test_what_does_not_bend_is_quiet() -> None:
+    def model() -> None:
+        rate = pyro.sample("rate", dist.Exponential(2.0))
+        with pyro.plate("rows", 3):
+            pyro.sample("x", dist.Poisson(rate), obs=torch.tensor([1.0, 0.0, 4.0]))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found, passing = inferred(model)
+    assert passing.graph.variables["rate"].family == Gamma()
+    assert (found["rate"].concentration.item(), found["rate"].rate.item()) == pytest.approx((6, 5))
+
+
+def test_programs_that_do_not_broadcast_are_run_again_and_again() -> None:
+    def model() -> None:
+        kind = pyro.sample("kind", dist.Categorical(torch.tensor([0.5, 0.5])))
+        if int(kind) == 1:  # vmap cannot follow
+            pyro.sample("x", dist.Normal(1.0, 1.0), obs=torch.tensor(1.0))
+        else:
+            pyro.sample("x", dist.Normal(-1.0, 1.0), obs=torch.tensor(1.0))
+
+    reading = Program.read(model, ()).reading
+    kind = {"kind": torch.tensor([0, 1])}
+    found = reading.table(reading.sites["x"], kind, {})
+    wanted = dist.Normal(torch.tensor([-1.0, 1.0]), 1.0).log_prob(torch.tensor(1.0))
+    torch.testing.assert_close(found, wanted)
+
+
+def test_masks_and_scales_count() -> None:
+    x = torch.tensor([1.0, 2.0, 30.0])
+
+    def model() -> None:
+        level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        seen = pyro.poutine.mask(mask=torch.tensor([True, True, False]))
+        with pyro.plate("rows", 3), seen, pyro.poutine.scale(scale=2.0):
+            pyro.sample("x", dist.Normal(level, 1.0), obs=x)
+
+    found, _ = inferred(model)
+    assert found["level"].loc.item() == pytest.approx(6.0 / 5.0)
+
+
+def test_nothing_latent_is_named() -> None:
+    with pytest.raises(ValueError, match="a program with latent sites"):
+        Program.read(lambda: pyro.sample("x", dist.Normal(0.0, 1.0), obs=torch.tensor(0.0)), ())
+
+
+def test_discrete_sites_without_a_family_are_named() -> None:
+    with pytest.raises(ValueError, match="Discrete sites are Categorical or Bernoulli"):
+        Program.read(lambda: pyro.sample("x", dist.Geometric(0.5)), ())

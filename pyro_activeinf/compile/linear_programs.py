@@ -54,8 +54,8 @@ class Affine:
 
 def apply(matrix: Tensor, vector: Tensor) -> Tensor:
     """Matrices ``(*batch, m, n)`` times vectors ``(*batch, n)``."""
-    if matrix.dim() == 2:
-        return vector @ matrix.mT
+    if matrix.shape[:-2].numel() == 1 and matrix.dim() <= vector.dim() + 1:  # one for all
+        return vector @ matrix.reshape(matrix.shape[-2:]).mT
     return (matrix @ vector.unsqueeze(-1)).squeeze(-1)
 
 

@@ -207,9 +207,10 @@ class GaussianFilter(SweepingFilter):
             batch = torch.broadcast_shapes(belief.batch_shape, seen.shape[:-1])
         belief = expanded(belief, batch)
         shown = Shown.of(self._programs.observe(belief.mean), seen.expand(*batch, -1))
-        found = conditioned(belief.mean, belief.cov, shown)
+        found = conditioned(belief.mean, compact(belief.cov, 2), shown)
+        evidence = self._evidence(found, observation)
         return replace(
-            belief, mean=found.mean, cov=found.cov, evidence=self._evidence(found, observation)
+            belief, mean=found.mean, cov=found.cov.expand_as(belief.cov), evidence=evidence
         )
 
     def _evidence(self, found: Conditioned, observation: Mapping[str, Any]) -> GaussianEvidence:

@@ -101,9 +101,10 @@ def _accuracy(step: Tensor, cov: Tensor, shown: Shown) -> Tensor:
 
 def solved(triangle: Tensor, vector: Tensor) -> Tensor:
     """Solve a lower triangle ``(*batch, n, n)`` for vectors ``(*batch, n)``."""
-    if triangle.dim() == 2 and vector.dim() > 1:  # one triangle for all of them
-        flat = vector.reshape(-1, vector.shape[-1]).mT
-        return torch.linalg.solve_triangular(triangle, flat, upper=False).mT.reshape(vector.shape)
+    size = vector.shape[-1]
+    if triangle.shape[:-2].numel() == 1 and 1 < triangle.dim() <= vector.dim() + 1:  # one for all
+        one, flat = triangle.reshape(size, size), vector.reshape(-1, size).mT
+        return torch.linalg.solve_triangular(one, flat, upper=False).mT.reshape(vector.shape)
     return torch.linalg.solve_triangular(triangle, vector.unsqueeze(-1), upper=False).squeeze(-1)
 
 

@@ -24,7 +24,7 @@ def _prepare() -> None:
 def along(fn: Map, x: Tensor, v: Tensor) -> Tensor:
     r"""Directional derivative :math:`Df(x)[v]`."""
     _prepare()
-    return jvp(fn, (x,), (v,))[1]
+    return jvp(fn, (x.contiguous(),), (v.contiguous(),))[1]
 
 
 def twice(fn: Map, x: Tensor, v: Tensor, w: Tensor) -> Tensor:

@@ -41,12 +41,13 @@ def carry(near: Near, curve: Curve, vector: Tensor, alpha: float) -> Tensor:
 def _over(
     near: Near, curve: Curve, w: Tensor, alpha: float, piece: tuple[Tensor, Tensor]
 ) -> Tensor:
+    grain = torch.finfo(w.dtype).eps
     for degree in DEGREES:
         path = _solved(near, curve, w, alpha, piece, degree)
         tail = chebyshev.unresolved(path.detach().double())
-        if bool((tail < RESOLVED).all()):
+        if bool((tail < max(RESOLVED, 10 * grain)).all()):
             break
-    if not bool((tail < ROUGHLY).all()):
+    if not bool((tail < max(ROUGHLY, 1e3 * grain)).all()):
         raise ValueError(complain("along", "a smooth curve", "a rough one", "Give it in pieces."))
     return path[..., -1, :]
 

@@ -38,7 +38,9 @@ class _Found:
     def results(self, lab: Lab) -> Results:
         facts = {"cores": os.cpu_count(), "threads": 1, "dtype": "float32", **lab.facts}
         rows, outcomes, curves = tuple(self.rows), tuple(self.outcomes), tuple(self.curves)
-        return Results(facts, rows, curves, self.failures, lab.absence, outcomes)
+        missed = not rows or any(row.peer is None for row in rows)
+        absence = lab.absence if missed or curves else ""
+        return Results(facts, rows, curves, self.failures, absence, outcomes)
 
 
 def run(  # noqa: PLR0913 (all that is measured, and what with)

@@ -51,7 +51,14 @@ def control_sizes(actions: gym.Space[Any] | None) -> tuple[int, ...]:
     if plain and actions.nvec.ndim == 1:
         return tuple(int(n) for n in actions.nvec)
     raise ValueError(
-        complain("actions", "None, Discrete(n) or MultiDiscrete([n, ..]) counted from 0", actions)
+        complain(
+            "actions",
+            "None, Discrete(n) or MultiDiscrete([n, ..]) counted from 0",
+            actions,
+            "Real-valued actions, of a Box, are planned by Variational or CrossEntropy."
+            if isinstance(actions, gym.spaces.Box)
+            else "",
+        )
     )
 
 

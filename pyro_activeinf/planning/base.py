@@ -11,7 +11,10 @@ from ..records import TERMS, Belief, PolicyPosterior
 
 
 class Planner(ABC):
-    """A rule from a belief to a posterior over policies; it keeps nothing of an agent's state."""
+    """A rule from a belief to a posterior over policies.
+
+    It keeps nothing that an answer depends on; at most where a search for it is to begin.
+    """
 
     @abstractmethod
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:

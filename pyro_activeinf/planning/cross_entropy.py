@@ -13,7 +13,7 @@ from .._checks import complain, finite, nonnegative, positive_int
 from ..filters import Filter
 from ..records import Belief, PolicyPosterior
 from .action_box import ActionBox, action_box
-from .base import Planner, counted_terms
+from .base import Planner, counted_terms, require_question
 from .candidates import Objective
 from .priors import ModelHabit, PolicyPrior, Proposal
 from .warm_start import WarmStart, one_step_on
@@ -93,6 +93,7 @@ class CrossEntropy(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Search from a belief on, for each member of its batch by itself."""
+        require_question(filter, belief)
         box = action_box(filter)
         with torch.no_grad():
             search = self._start(filter, belief, box)

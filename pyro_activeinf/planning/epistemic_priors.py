@@ -12,7 +12,7 @@ from ..compile import control_sizes
 from ..filters import ExactFilter, Filter, JointBelief
 from ..records import Belief, PolicyPosterior
 from .augmented import Augmented, FutureGuide, PredictiveGuide
-from .base import Planner
+from .base import Planner, require_question
 from .open_loop import OpenLoop
 from .posterior import marginal_action_probs
 from .priors import PolicyPrior
@@ -71,6 +71,7 @@ class EpistemicPriors(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """The posterior over policies, for one member of the batch after the other."""
+        require_question(filter, belief)
         if not isinstance(filter, ExactFilter) or not isinstance(belief, JointBelief):
             way_out = "OpenLoop plans by the same expected free energy with any filter."
             raise ValueError(complain("filter", "an ExactFilter", filter, way_out))

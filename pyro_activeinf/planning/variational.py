@@ -14,7 +14,7 @@ from torch import Tensor
 from .._checks import complain, finite, positive_int
 from ..filters import Filter
 from ..records import Belief, PolicyPosterior
-from .base import Planner, counted_terms
+from .base import Planner, counted_terms, require_question
 from .candidates import Objective
 from .categorical_policy import Categoricals
 from .fitting import Fitting, Optimizer
@@ -115,6 +115,7 @@ class Variational(Planner):
 
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Fit a guide to a belief, for each member of its batch by itself."""
+        require_question(filter, belief)
         family = _default(filter) if self.guide is None else self.guide
         if isinstance(family, EnumeratedPolicies):
             steps = self.fitting.steps

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.filters import ExactFilter, ParticleFilter
 from pyro_activeinf.learning import RobbinsMonro
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import EnumeratedPolicies, OpenLoop, Variational
@@ -64,6 +64,19 @@ def test_noisy_scores_average_out(rate: object) -> None:
         errors[steps] = (found.probs - expected.probs).abs().sum().item()
     assert errors[1000] < 0.1 < errors[1]
     assert errors[1000] < errors[10]
+
+
+def test_noise_of_particles_averages_out() -> None:
+    """What steps converge to is the softmax of the mean score, of the same belief."""
+    filter = ParticleFilter(TMaze(), num_particles=20)
+    belief = filter.initial()
+    each = torch.stack([OpenLoop(1)(filter, belief).expected_free_energy for _ in range(100)])
+    expected = (-3.0 * each.mean(0)).softmax(-1)
+    error = 3.0 * (each.std(0) / 10).max().item()  # of the logits
+    assert error > 0  # or there is nothing to average
+    guide = EnumeratedPolicies(rate=RobbinsMonro(1.0, 1.0))
+    found = Variational(1, 100, guide, precision=3.0)(filter, belief)
+    assert (found.probs - expected).abs().max() < 2 * error
 
 
 def test_the_mean_of_scores_and_the_logits_tell_the_same() -> None:

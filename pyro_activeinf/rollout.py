@@ -11,12 +11,12 @@ from tqdm.auto import tqdm
 from ._checks import complain, positive_int
 from ._recorder import Recorder
 from ._worlds import Names, World
-from .agents import Agent
+from .agents import Actor
 from .records import Trajectory
 
 
 def rollout(
-    agent: Agent,
+    agent: Actor,
     env: gym.Env[Any, Any] | gym.vector.VectorEnv[Any, Any, Any],
     steps: int | None = None,
     episodes: int | None = None,
@@ -30,7 +30,8 @@ def rollout(
     Interrupting (Ctrl-C) ends the run and returns what has been recorded so far.
 
     Args:
-        agent: it is reset at the start of each episode.
+        agent: an :class:`Agent` or a :class:`HierarchicalAgent`; it is reset at the start of each
+            episode.
         env: shows the model's observation sites: by name (``Dict``), in their order (``Tuple``,
             ``MultiDiscrete``), or the only one (or the one called ``observation``). The members
             of a vector live one episode each, in step; the trajectory has them as a batch dim.
@@ -54,12 +55,13 @@ def rollout(
         >>> from pyro_activeinf.models import TMaze
         >>> from pyro_activeinf.planning import OpenLoop
         >>> pyro.set_rng_seed(1)
+        >>> from pyro_activeinf import Agent
         >>> agent = Agent(TMaze(), planner=OpenLoop(2))
         >>> run = rollout(agent, gym.make("pyro_activeinf/TMaze-v0"), episodes=2, progress=False)
         >>> run.actions.shape, run.actions[0].item()
         (torch.Size([6]), 3)
     """
-    if not isinstance(agent, Agent) or not hasattr(env, "observation_space"):
+    if not isinstance(agent, Actor) or not hasattr(env, "observation_space"):
         raise TypeError(
             complain("agent, env", "an Agent and a Gymnasium world", f"{agent!r} and {env!r}")
         )
@@ -74,7 +76,7 @@ def rollout(
         )
     unit, count = ("episode", episodes) if steps is None else ("step", steps)
     goal = positive_int(f"{unit}s", count or 0)
-    world = World(env, agent.filter.observation_sites, names)
+    world = World(env, agent.observation_sites, names)
     recorder = Recorder(keep_policies)
     with (
         torch.no_grad(),
@@ -91,7 +93,7 @@ def rollout(
 
 
 def _live(
-    agent: Agent,
+    agent: Actor,
     world: World,
     steps: int | None,
     episodes: int | None,
@@ -109,7 +111,7 @@ def _live(
 
 
 def _episode(
-    agent: Agent,
+    agent: Actor,
     world: World,
     recorder: Recorder,
     bar: Any,

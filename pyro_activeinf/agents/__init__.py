@@ -1,7 +1,8 @@
 """Agents: perception, planning and action put together."""
 
+from .actor import Actor
 from .hierarchical import HierarchicalAgent, HierarchicalBelief
 from .level import Level
 from .single import Agent
 
-__all__ = ["Agent", "HierarchicalAgent", "HierarchicalBelief", "Level"]
+__all__ = ["Actor", "Agent", "HierarchicalAgent", "HierarchicalBelief", "Level"]

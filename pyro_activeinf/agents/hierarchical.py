@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +15,7 @@ from .._checks import batch_dims, complain, known_names
 from ..compile import Settled, control_sizes
 from ..filters import JointBelief
 from ..records import FreeEnergyTerms, PolicyPosterior
+from .actor import Actor
 from .level import Level, as_level
 from .tower import Chosen, LevelState, Tower
 
@@ -50,7 +52,7 @@ class HierarchicalBelief:
         }
 
 
-class HierarchicalAgent:
+class HierarchicalAgent(Actor):
     r"""Perceives, plans and acts with models one above the other, each with its own clock.
 
     An observation site of level i + 1 that has the name of an initial-state site of level i links
@@ -81,6 +83,14 @@ class HierarchicalAgent:
             raise ValueError(complain("levels", "two levels or more, lowest first", repr(levels)))
         self.tower = Tower([as_level(level) for level in levels])
         self.reset()
+
+    @property
+    def observation_sites(self) -> tuple[str, ...]:
+        """Names of what it can be shown, but for those that stand for a level below."""
+        return tuple(self._names())
+
+    def finish(self) -> None:
+        """The episode is over; the beliefs stay until :meth:`reset`."""
 
     def reset(self, batch_shape: tuple[int, ...] = ()) -> None:
         """Forget the episode: the next observation is the first. Batched where asked."""
@@ -168,15 +178,21 @@ class HierarchicalAgent:
             for i, part in each.items()
         }
 
+    def _names(self) -> dict[str, tuple[int, str]]:
+        """Level and site by the name of the site; with its level where several have the name."""
+        each = [
+            (i, name)
+            for i, floor in enumerate(self.tower.floors)
+            for name in floor.filter.observation_sites
+            if name not in self.tower.linked(i)
+        ]
+        count = Counter(name for _, name in each)
+        return {name if count[name] == 1 else f"level{i + 1}/{name}": (i, name) for i, name in each}
+
     def _by_level(self, observation: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-        """The observation of each level, without those that links stand for."""
-        known: dict[str, tuple[int, str]] = {}
-        for i, floor in enumerate(self.tower.floors):
-            linked = self.tower.linked(i)
-            for name in floor.filter.observation_sites:
-                if name not in linked:
-                    known[f"level{i + 1}/{name}"] = (i, name)
-                    known.setdefault(name, (i, name))
+        """The observation of each level; ``level{i}/{site}`` is understood for every site."""
+        names = self._names()
+        known = {f"level{i + 1}/{name}": (i, name) for i, name in names.values()} | names
         known_names("observation", observation, list(known))
         found: dict[int, dict[str, Any]] = {}
         for key, value in observation.items():

@@ -17,9 +17,10 @@ from ..learning import Experience, Learner
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
 from . import keeping
+from .actor import Actor
 
 
-class Agent:
+class Agent(Actor):
     r"""Perceives, plans and acts with a generative model.
 
     .. math:: p(u) \propto q(u)^\alpha, \quad q(u) = \sum_{\pi: \pi_1 = u} q(\pi)
@@ -85,6 +86,11 @@ class Agent:
         self.learner = learner
         self._unfinished = False
         self.reset()
+
+    @property
+    def observation_sites(self) -> tuple[str, ...]:
+        """Names of what it can be shown."""
+        return self.filter.observation_sites
 
     def finish(self) -> None:
         """Tell the learner that the episode is over; the belief stays until :meth:`reset`."""

@@ -1,5 +1,6 @@
 """Hierarchical agents against the one model that has all levels in it."""
 
+import gymnasium as gym
 import numpy as np
 import pyro
 import pyro.distributions as dist
@@ -7,7 +8,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf import Agent, Belief, GenerativeModel, HierarchicalAgent
+from pyro_activeinf import (
+    Agent,
+    Belief,
+    GenerativeModel,
+    HierarchicalAgent,
+    rollout,
+    to_arviz,
+)
 from pyro_activeinf.agents import Level
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import OpenLoop
@@ -229,3 +237,20 @@ def test_the_level_above_sets_preferences_and_habits() -> None:
         torch.testing.assert_close(found.probs[b], alone.plan().probs)
         torch.testing.assert_close(found.action_probs[b], alone.plan().action_probs)
         torch.testing.assert_close(found.terms.values[b], alone.plan().terms.values)
+
+
+def test_it_lives_in_a_world_and_is_recorded() -> None:
+    pyro.set_rng_seed(0)
+    agent = HierarchicalAgent([Level(TMaze(), OpenLoop(2), steps_per_update=3), Place()])
+    env = gym.make("pyro_activeinf/TMaze-v0")
+    found = rollout(agent, env, episodes=2, progress=False)
+    assert found.actions.shape == (6,)
+    assert set(found.beliefs) == {"level1/context", "level1/location", "level2/place"}
+    assert float(found.free_energy.total[1]) == pytest.approx(np.log(2))  # the cue tells one of two
+    vector = gym.make_vec("pyro_activeinf/TMaze-v0", num_envs=3)
+    batched = rollout(agent, vector, episodes=3, progress=False)
+    assert batched.beliefs["level2/place"].shape == (3, 3, 2)
+    data = to_arviz(found)
+    assert dict(data["beliefs"].sizes)["level2.place_value"] == 2
+    sites = data["free_energy"]["site"].values.tolist()
+    assert sites == ["level1/position", "level1/reward"]

@@ -211,7 +211,7 @@ def _add_preferred(
 ) -> None:
     """Count the outcomes that came about as draws from the preferences."""
     model, outcomes = filter.model, filter.tables.outcomes
-    steps = torch.arange(shape[-1]).expand(shape).reshape(-1)
+    steps = torch.arange(shape[-1], device=evidence.any.device).expand(shape).reshape(-1)
     timed = depends_on_step(model)
     for step in range(first, shape[-1]) if timed else [first]:
         rows = steps == step if timed else steps >= first

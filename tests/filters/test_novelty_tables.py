@@ -16,6 +16,7 @@ from pyro_activeinf.filters import (
     InverseCounts,
     MutualInformation,
 )
+from pyro_activeinf.free_energy.policies import score_policies
 from pyro_activeinf.planning import OpenLoop, Sophisticated
 from tests.learning.counted import Learned
 from tests.oracles import assert_close
@@ -141,6 +142,8 @@ def test_every_way_of_scoring_policies_agrees() -> None:
             belief = filter.predict(belief, u)
             terms = filter.expected_free_energy(belief)
             assert_close(plan.per_step.values[:, p, t], terms.values, 1e-12)
+    stepwise = score_policies(filter, start, plan.policies)
+    assert_close(stepwise.values, plan.per_step.values, 1e-12)
     given = OpenLoop(2, policies=plan.policies[1:])(filter, start)
     assert_close(given.expected_free_energy, plan.expected_free_energy[:, 1:], 1e-12)
     assert_close(

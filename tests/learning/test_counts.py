@@ -1,10 +1,13 @@
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
 
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.learning.counts import count, expected_counts, named
+from pyro_activeinf.models import POMDP, CategoricalTable
 from pyro_activeinf.records import SoftObservation
+from tests.bridge import library_actions, library_observations
 from tests.learning.counted import (
     OUTCOMES,
     SHAPES,
@@ -13,7 +16,8 @@ from tests.learning.counted import (
     counts_by_hand,
     random_sight,
 )
-from tests.oracles import assert_close
+from tests.oracles import Array, Arrays, assert_close, pairwise, smoothed
+from tests.strategies import Episode, models_with_episodes
 
 
 @pytest.mark.parametrize("seed", range(8))
@@ -29,7 +33,7 @@ def test_counts_are_those_of_every_path(seed: int) -> None:
 
 def test_a_batch_adds_up() -> None:
     rng = np.random.default_rng(3)
-    model, filter = Learned(), ExactFilter(Learned())
+    model = Learned()
     filter = ExactFilter(model)
     sights = [random_sight(rng, 4) for _ in range(3)]
     actions = torch.as_tensor(rng.integers(2, size=(3, 3)))
@@ -101,3 +105,54 @@ def test_tables_that_are_held_elsewhere_are_refused() -> None:
     found, _ = expected_counts(ExactFilter(model), {"first": torch.tensor([1])})
     with pytest.raises(ValueError, match="attributes of the model"):
         named(Learned(), found)
+
+
+def counted(arrays: Arrays) -> POMDP:
+    """The same probabilities, from counts."""
+    tables = [
+        [CategoricalTable.from_array(3.0 * torch.as_tensor(x)) for x in part]
+        for part in (arrays.A, arrays.B, arrays.D)
+    ]
+    return POMDP(
+        tables[0],
+        tables[1],
+        arrays.C,
+        tables[2],
+        A_dependencies=arrays.A_dependencies,
+        B_dependencies=arrays.B_dependencies,
+    )
+
+
+def kept_axes(joint: Array, axes: list[int]) -> Array:
+    """Some axes of a joint distribution, in this order."""
+    rest = tuple(axis for axis in range(joint.ndim) if axis not in axes)
+    order = [axis - sum(r < axis for r in rest) for axis in axes]
+    return np.asarray(joint.sum(rest)).transpose(order)
+
+
+@settings(max_examples=12)
+@given(models_with_episodes(length=4))
+def test_random_models_against_posteriors_of_all_paths(pair: tuple[Arrays, Episode]) -> None:
+    arrays, (observations, actions) = pair
+    seen = [t for t, step in enumerate(observations) if any(o is not None for o in step)]
+    last = max(seen, default=-1)
+    model = counted(arrays)
+    moves = library_actions(arrays, actions)
+    found, _ = expected_counts(ExactFilter(model), library_observations(observations), moves)
+    by_name = named(model, found)
+    singles = smoothed(arrays, observations, actions)
+    for f, start in enumerate(arrays.D):
+        expected = kept_axes(singles[0], [f]) if last >= 0 else np.zeros_like(start)
+        assert_close(by_name[f"D{f}"], expected, 1e-10)
+    for m, (a, deps) in enumerate(zip(arrays.A, arrays.A_dependencies, strict=True)):
+        expected = np.zeros_like(a)
+        for single, step in zip(singles, observations, strict=True):
+            if step[m] is not None:
+                expected[step[m]] += kept_axes(single, deps)
+        assert_close(by_name[f"A{m}"].movedim(-1, 0), expected, 1e-10)
+    pairs, factors = pairwise(arrays, observations, actions), len(arrays.B)
+    for f, (b, deps) in enumerate(zip(arrays.B, arrays.B_dependencies, strict=True)):
+        expected = np.zeros_like(b)
+        for t in range(last):
+            expected[..., actions[t][f]] += kept_axes(pairs[t], [factors + f, *deps])
+        assert_close(by_name[f"B{f}"].movedim(-1, 0), expected, 1e-10)

@@ -16,6 +16,7 @@ from pyro_activeinf.filters import (
     GaussianFilter,
     ParticleFilter,
 )
+from pyro_activeinf.free_energy import Estimated, Nested
 from pyro_activeinf.models import TMaze
 from tests.filters.gaussian_programs import RealMaze
 
@@ -27,6 +28,7 @@ FILTERS: dict[str, Callable[[], Filter]] = {
     "factorized, tables with counts": lambda: FactorizedFilter(LearningMaze()),
     "gaussian": lambda: GaussianFilter(RealMaze()),
     "gaussian, linearized": lambda: GaussianFilter(RealMaze(bend=0.3)),
+    "estimated": lambda: Estimated(ExactFilter(TMaze()), TMaze(), Nested(), num_particles=50),
     "particles": lambda: ParticleFilter(TMaze(), num_particles=400),
 }
 

@@ -10,12 +10,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import batch_dims, by_site, complain, numbers, one_batch
+from .._checks import batch_dims, complain, numbers, one_batch
 from ..compile import Linearized, LinearPrograms, Programs
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import SweepingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
+from .gaussian_series import moves, over_time, seen_vector
 from .gaussian_smoothing import GaussianSmoothing, backward
 from .gaussian_sweep import sweep
 from .gaussian_update import (
@@ -202,7 +203,7 @@ class GaussianFilter(SweepingFilter):
             ValueError: for an unknown site, or a value of another shape.
         """
         require_belief(belief, GaussianBelief)
-        seen = self._seen(observation)
+        seen = seen_vector(self._programs.outcomes, observation, belief.mean)
         with one_batch(belief=belief.batch_shape, observation=seen.shape[:-1]):
             batch = torch.broadcast_shapes(belief.batch_shape, seen.shape[:-1])
         belief = expanded(belief, batch)
@@ -220,26 +221,6 @@ class GaussianFilter(SweepingFilter):
             if name in observation
         }
         return GaussianEvidence(found.free_energy, accuracy)
-
-    def _seen(self, observation: Mapping[str, Any]) -> Tensor:
-        """All sites in a row ``(*batch, outcomes)``, NaN where missing."""
-        by_site("observation", observation, self.observation_sites)
-        layout, like = self._programs.outcomes, self._programs.made.initial.value
-        rows = {
-            name: vector_of(name, value, layout.events[name], like)
-            for name, value in observation.items()
-        }
-        with one_batch(**{name: row.shape[:-1] for name, row in rows.items()}):
-            batch = torch.broadcast_shapes((), *(row.shape[:-1] for row in rows.values()))
-        return torch.cat(
-            [
-                rows[name].expand(*batch, -1)
-                if name in rows
-                else like.new_full((*batch, event.numel()), math.nan)
-                for name, event in layout.events.items()
-            ],
-            -1,
-        )
 
     def expected_free_energy(self, belief: GaussianBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
@@ -302,54 +283,21 @@ class GaussianFilter(SweepingFilter):
         Raises:
             ValueError: for an unknown site, or lengths that do not fit.
         """
-        series = self._series(observations)
-        chosen = self._chosen(actions, len(series))
+        programs = self._programs
+        series = over_time(programs.outcomes, observations)
+        taken = self._action(actions) if self.actions is not None and len(series) > 1 else None
+        chosen = moves(taken, len(programs.event), len(series))
         filtered: list[GaussianBelief] = []
         predicted: list[GaussianBelief] = []
-        moves: list[Linearized] = []
+        steps: list[Linearized] = []
         for t, row in enumerate(series):
             belief = self.initial()
             if t:
                 belief, move = self._predicted(filtered[-1], chosen[t - 1])
                 predicted.append(belief)
-                moves.append(move)
+                steps.append(move)
             filtered.append(self.update(belief, row))
-        return backward(filtered, predicted, moves)
-
-    def _series(self, observations: Mapping[str, Any]) -> list[dict[str, Tensor]]:
-        """What was seen at each time step."""
-        by_site("observations", observations, self.observation_sites)
-        events = self._programs.outcomes.events
-        parts = {}
-        for name, value in observations.items():
-            tensor = numbers(name, value)
-            time = tensor.dim() - 1 - len(events[name])
-            if time < 0:
-                expected = f"values (*batch, time, *{tuple(events[name])})"
-                raise ValueError(complain(name, expected, f"shape {tuple(tensor.shape)}"))
-            parts[name] = tensor.unbind(time)
-        lengths = {name: len(values) for name, values in parts.items()}
-        if len(set(lengths.values())) != 1:
-            raise ValueError(complain("observations", "sites of one length in time", lengths))
-        steps = next(iter(lengths.values()))
-        return [{name: values[t] for name, values in parts.items()} for t in range(steps)]
-
-    def _chosen(self, actions: Any, steps: int) -> list[Tensor | None]:
-        """The action that led to each later step."""
-        programs = self._programs
-        if self.actions is None or steps == 1:
-            return [None] * (steps - 1)
-        tensor = self._action(actions)
-        time = -1 - len(programs.event)
-        if tensor is None or tensor.dim() < -time or tensor.shape[time] < steps - 1:
-            raise ValueError(
-                complain(
-                    "actions",
-                    f"at least {steps - 1} time steps (one less than observations)",
-                    None if tensor is None else f"shape {tuple(tensor.shape)}",
-                )
-            )
-        return [tensor.select(time, t) for t in range(steps - 1)]
+        return backward(filtered, predicted, steps)
 
 
 def expanded(belief: GaussianBelief, batch: torch.Size) -> GaussianBelief:
@@ -358,12 +306,3 @@ def expanded(belief: GaussianBelief, batch: torch.Size) -> GaussianBelief:
         return belief
     n = belief.mean.shape[-1]
     return replace(belief, mean=belief.mean.expand(*batch, n), cov=belief.cov.expand(*batch, n, n))
-
-
-def vector_of(name: str, value: Any, event: torch.Size, like: Tensor) -> Tensor:
-    """Values ``(*batch, *event)`` of a site as vectors ``(*batch, size)``."""
-    tensor = numbers(name, value).to(like)
-    if tensor.shape[max(tensor.dim() - len(event), 0) :] != event:
-        expected = f"values of shape {tuple(event)} in the last dims"
-        raise ValueError(complain(name, expected, f"shape {tuple(tensor.shape)}"))
-    return tensor.reshape(*tensor.shape[: tensor.dim() - len(event)], event.numel())

@@ -22,9 +22,11 @@ DOCS = Path(__file__).parents[1] / "docs"
 BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PAGES = [
     "how_it_works.md",
+    "choosing_a_filter.md",
     "choosing_a_planner.md",
     "choosing_a_guide.md",
     "choosing_a_flow.md",
+    "families.md",
     "coming_from_pymdp.md",
     "extending.md",
 ]

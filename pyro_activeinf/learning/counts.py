@@ -90,8 +90,12 @@ def count(
     observations: Mapping[str, Any],
     actions: Any,
     first: int = 0,
+    start: int = 0,
 ) -> Counts:
-    """Expected counts of the steps from ``first`` on; those before are only where it starts."""
+    """Expected counts of the steps from ``first`` on; those before are only where it starts.
+
+    ``start`` is the time index of the first row.
+    """
     tables = filter.tables
     shape = smoothing.log_probs.shape[:-1]
     evidence = Evidence.of(tables.outcomes, observations, shape)
@@ -99,13 +103,13 @@ def count(
     counted = torch.arange(shape[-1], device=informed.device) >= first
     probs = smoothing.probs.double()
     found: Counts = {}
-    if first == 0:
+    if first == start == 0:
         starts = (probs[..., 0, :] * informed[..., :1]).reshape(-1, tables.joint_size).sum(0)
         _add(found, tables.initial, starts, _states(tables, Role.STATE))
     _add_moves(found, filter, smoothing, actions, informed[..., 1:] & counted[1:])
     rows = (counted & informed).reshape(-1)
     _add_outcomes(found, tables, probs.reshape(len(rows), -1), evidence, rows)
-    _add_preferred(found, filter, evidence, shape, max(first, 1))
+    _add_preferred(found, filter, evidence, shape, start, max(first + start, 1))
     return found
 
 
@@ -207,13 +211,19 @@ def _needed(group: Sequence[Table], seen: Mapping[str, Tensor]) -> dict[str, Ten
 
 
 def _add_preferred(
-    found: Counts, filter: ExactFilter, evidence: Evidence, shape: tuple[int, ...], first: int
+    found: Counts,
+    filter: ExactFilter,
+    evidence: Evidence,
+    shape: tuple[int, ...],
+    start: int,
+    first: int,
 ) -> None:
-    """Count the outcomes that came about as draws from the preferences."""
+    """Count the outcomes that came about as draws from the preferences, from time ``first`` on."""
     model, outcomes = filter.model, filter.tables.outcomes
-    steps = torch.arange(shape[-1], device=evidence.any.device).expand(shape).reshape(-1)
+    end = start + shape[-1]
+    steps = torch.arange(start, end, device=evidence.any.device).expand(shape).reshape(-1)
     timed = depends_on_step(model)
-    for step in range(first, shape[-1]) if timed else [first]:
+    for step in range(first, end) if timed else [first]:
         rows = steps == step if timed else steps >= first
         for table in compile_preferences(model, outcomes, step):
             if table.source is None:

@@ -153,8 +153,9 @@ class DirichletLearner(Learner):
         window = backward([belief], [])
         if before is not None:
             window = filter.look_back(before, self._done[-1] if self._done else None, belief)
-        found = count(filter, window, *self._series(belief.batch_shape), first=len(self._seen) - 1)
-        self._learn(found)
+        seen, done = self._series(belief.batch_shape)
+        first = len(self._seen) - 1
+        self._learn(count(filter, window, seen, done, first, belief.step - first))
 
     def finish(self) -> None:
         """Learn from the episode where that is an occasion."""

@@ -5,8 +5,10 @@ from pathlib import Path
 import gymnasium as gym
 import numpy as np
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
+from torch import Tensor
 
 from pyro_activeinf.agents import Agent
 from pyro_activeinf.envs import TMaze as World
@@ -19,7 +21,7 @@ from pyro_activeinf.learning import (
     Experience,
     learn_dirichlet,
 )
-from pyro_activeinf.models import POMDP, CategoricalTable, TMaze
+from pyro_activeinf.models import POMDP, CategoricalTable, GenerativeModel, TMaze
 from pyro_activeinf.planning import OpenLoop
 from pyro_activeinf.rollout import rollout
 from tests.learning.counted import SHAPES, Learned, random_sight
@@ -179,3 +181,36 @@ def test_members_of_a_vector_are_counted_until_their_episode_ends() -> None:
     worlds = gym.vector.SyncVectorEnv([lambda: World(moves=1), lambda: World(moves=3)])
     rollout(agent, worlds, episodes=2, progress=False)
     assert_close(model.D0.counts.sum(), 4.0, 1e-10)
+
+
+class Moody(GenerativeModel):
+    """What is preferred is counted for each time of the day."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wish = CategoricalTable(torch.ones(3, 2))
+
+    def initial(self) -> Tensor:
+        return pyro.sample("mood", dist.Categorical(torch.ones(2) / 2))
+
+    def transition(self, state: Tensor, action: None) -> Tensor:
+        return pyro.sample("mood", dist.Categorical(torch.ones(2) / 2))
+
+    def observe(self, state: Tensor) -> None:
+        pyro.sample("face", dist.Categorical(torch.eye(2)[state]))
+
+    def prefer(self, step: int) -> None:
+        pyro.sample("face", self.wish(min(step, 2)))
+
+
+@pytest.mark.parametrize("occasion", [EachStep(), EachEpisode()])
+def test_preferences_are_counted_at_their_time(occasion: EachStep | EachEpisode) -> None:
+    model = Moody()
+    filter, learner = ExactFilter(model), DirichletLearner(model, occasion)
+    belief = filter.initial()
+    for t, face in enumerate([0, 1, 1, 0]):
+        belief = filter.predict(belief) if t else belief
+        belief = filter.update(belief, {"face": face})
+        learner.experience(Experience(filter, None, {"face": face}, belief))
+    learner.finish()
+    assert_close(model.wish.counts, [[1.0, 1.0], [1.0, 2.0], [2.0, 2.0]], 1e-12)

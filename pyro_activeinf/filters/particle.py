@@ -41,7 +41,9 @@ class ParticleFilter(Filter):
     Sites may be real or discrete, of any distribution; all particles of all members of a batch
     are moved by one call of ``transition`` and weighed by one of ``observe``. Random parameters
     (``PyroSample`` attributes) are drawn once for each particle, from what the guide has learned
-    of them where there is a guide, and carried along.
+    of them where there is a guide, and carried along. First states of finite sites are drawn in
+    shares as even as they can be; standard errors, which count on independent draws, are then on
+    the safe side.
 
     Gradients flow to actions and parameters through sites that are reparameterized, and not
     through the choice of ancestors.

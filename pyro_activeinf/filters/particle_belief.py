@@ -175,7 +175,7 @@ class ParticleBelief(Belief):
         index = torch.distributions.Categorical(probs=chances).sample(torch.Size(draws))
         flat = index.reshape(-1, *self.batch)
         return {
-            name: (found := gathered(self._full(name), flat)).reshape(*draws, *found.shape[1:])
+            name: (found := gathered(self._full(name), flat)).reshape((*draws, *found.shape[1:]))
             for name in self.states
         }
 

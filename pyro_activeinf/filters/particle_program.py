@@ -20,7 +20,7 @@ from ..models.unroll import draw_random_parameters, random_names
 from .motion import action_index
 from .particle_belief import Kind, ParticleBelief
 from .prediction import Likelihood
-from .sampling import Sampler, log_prob
+from .sampling import Sampler, evenly_drawn, log_prob
 
 Values = Mapping[str, Tensor]
 
@@ -100,8 +100,8 @@ class ParticlePrograms:
         return {name: sampler.values[name] for name in sampler.values if name in self.random}
 
     def initial(self, shape: torch.Size, parameters: Values) -> dict[str, Tensor]:
-        """Draws of the first state, ``(*shape, *event)`` for each site."""
-        sampler = Sampler(shape, parameters=parameters)
+        """Draws of the first state, ``(*shape, *event)`` for each site, finite ones evenly."""
+        sampler = Sampler(shape, parameters=parameters, draw=evenly_drawn)
         sampler.run(self.call, self.model.initial)
         return self.full(sampler.values, "initial")
 

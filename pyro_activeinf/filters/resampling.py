@@ -85,14 +85,34 @@ class Stratified(Resampling):
 
 
 def _found(weights: Tensor, shift: Tensor) -> Tensor:
-    """The particles at ``(shift + 0 .. N - 1) / N``; never one of weight zero."""
-    weights = weights.detach()
+    """The particles at ``(shift + 0 .. N - 1) / N``."""
     size = weights.shape[-1]
-    cumulated = weights.cumsum(-1)
+    return at_places(weights, (shift + torch.arange(size, device=weights.device)) / size)
+
+
+def at_places(weights: Tensor, places: Tensor) -> Tensor:
+    """What lies at places from 0 to 1 of the line of cumulated weights; never one of weight zero.
+
+    Args:
+        weights: ``(*batch, values)``, of any sum.
+        places: ``(*batch, n)``.
+    """
+    cumulated = weights.detach().cumsum(-1)
     cumulated = cumulated / cumulated[..., -1:]
-    places = (shift + torch.arange(size, device=weights.device)) / size
     below_one = 1 - torch.finfo(weights.dtype).eps
     return torch.searchsorted(cumulated, places.clamp(max=below_one).contiguous(), right=True)
+
+
+def evenly(weights: Tensor, n: int) -> Tensor:
+    """``n`` draws in random order, each value floor(n w) or ceil(n w) times, ``(*batch, n)``.
+
+    Example:
+        >>> sorted(evenly(torch.tensor([0.5, 0.25, 0.25]), 4).tolist())
+        [0, 0, 1, 2]
+    """
+    shift = torch.rand(*weights.shape[:-1], 1, dtype=weights.dtype, device=weights.device)
+    index = at_places(weights, (shift + torch.arange(n, device=weights.device)) / n)
+    return index.gather(-1, torch.rand(index.shape, device=weights.device).argsort(-1))
 
 
 def _require_fraction(below: float) -> None:
@@ -112,7 +132,4 @@ def one_of(weights: Tensor) -> Tensor:
         >>> one_of(torch.tensor([[0.0, 2.0, 0.0], [0.0, 0.0, 1.0]])).tolist()
         [1, 2]
     """
-    cumulated = weights.cumsum(-1)
-    cumulated = cumulated / cumulated[..., -1:]
-    place = torch.rand_like(weights[..., :1]).clamp(max=1 - torch.finfo(weights.dtype).eps)
-    return torch.searchsorted(cumulated, place, right=True).squeeze(-1)
+    return at_places(weights, torch.rand_like(weights[..., :1])).squeeze(-1)

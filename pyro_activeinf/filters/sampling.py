@@ -12,8 +12,9 @@ from torch import Tensor
 
 from .._checks import complain
 from ..compile.enumerate import HANDLERS, exact_log_probs
-from ..models.series import Observed, is_plate
+from ..models.series import Observed, finite_support, is_plate
 from ..models.unroll import require_support
+from .resampling import evenly
 
 
 class Sampler(Messenger):
@@ -24,6 +25,7 @@ class Sampler(Messenger):
         given: values of sites that are not to be drawn; of an :class:`Observed` one, what is
             missing is drawn.
         parameters: values of random parameters; they are no sites of the program.
+        draw: how to draw from a distribution for a shape; :func:`drawn` if left out.
     """
 
     def __init__(
@@ -31,8 +33,10 @@ class Sampler(Messenger):
         shape: tuple[int, ...],
         given: Mapping[str, Tensor | Observed] | None = None,
         parameters: Mapping[str, Tensor] | None = None,
+        draw: Callable[[Any, tuple[int, ...]], Tensor] | None = None,
     ) -> None:
         super().__init__()
+        self.draw = draw or drawn
         self.shape, self.given, self.parameters = shape, given or {}, parameters or {}
         self.sites: dict[str, Any] = {}
         self.values: dict[str, Tensor] = {}
@@ -61,7 +65,7 @@ class Sampler(Messenger):
     def _value(self, name: str, fn: Any) -> Tensor:
         given = self.given.get(name)
         if given is None:
-            return drawn(fn, self.shape)
+            return self.draw(fn, self.shape)
         return given if isinstance(given, Tensor) else completed(name, fn, given, self.shape)
 
     def run(self, program: Callable[..., Any], *args: Any) -> Any:
@@ -76,6 +80,19 @@ def drawn(fn: Any, shape: tuple[int, ...]) -> Tensor:
     if fn.batch_shape != shape:
         wide = fn.expand(torch.broadcast_shapes(fn.batch_shape, shape))
     return wide.rsample() if wide.has_rsample else wide.sample()
+
+
+def evenly_drawn(fn: Any, shape: tuple[int, ...]) -> Tensor:
+    """As :func:`drawn`, but a finite distribution that all particles share in even shares.
+
+    Each value is drawn as often as its probability says, to within one particle, in random order.
+    """
+    support = None if fn.batch_shape else finite_support(fn)
+    if support is None:
+        return drawn(fn, shape)
+    probs = log_prob(fn, support).exp().detach()
+    index = evenly(probs.expand(*shape[1:], -1), shape[0]).movedim(-1, 0)
+    return support[index]
 
 
 def completed(name: str, fn: Any, seen: Observed, shape: tuple[int, ...]) -> Tensor:

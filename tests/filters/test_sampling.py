@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters.sampling import Sampler, drawn, entropy, log_prob
+from pyro_activeinf.filters.sampling import Sampler, drawn, entropy, evenly_drawn, log_prob
 from pyro_activeinf.models.series import Observed
 
 
@@ -101,3 +101,20 @@ def test_entropies() -> None:
     poisson = dist.Poisson(2.0)
     value = torch.tensor(3.0)
     torch.testing.assert_close(entropy(poisson, value), -poisson.log_prob(value))
+
+
+def test_finite_values_can_be_drawn_evenly() -> None:
+    probs = torch.tensor([0.5, 0.3, 0.0, 0.2])
+    value = evenly_drawn(dist.Categorical(probs), (50, 400))
+    counts = torch.stack([(value == k).sum(0) for k in range(4)], -1).double()
+    due = 50 * probs
+    assert bool(((counts - due).abs() < 1 + 1e-9).all())
+    torch.testing.assert_close(counts.mean(0), due, atol=0.1, rtol=0.0)
+    first = (value[0] == 0).double().mean()  # any particle may have any value
+    assert abs(float(first) - 0.5) < 4 * 0.5 / 20
+    together = ((value[0] == 0) & (value[1] == 0)).double().mean()
+    assert abs(float(together) - 0.25) < 4 * 0.5 / 20
+    assert evenly_drawn(dist.Bernoulli(0.25), (8,)).sum() == 2
+    own = dist.Categorical(torch.ones(6, 2))
+    assert evenly_drawn(own, (6,)).shape == (6,)
+    assert evenly_drawn(dist.Normal(0.0, 1.0), (6, 2)).shape == (6, 2)

@@ -7,7 +7,7 @@ from .approximation import (
     Nonlinear,
     Sampled,
 )
-from .chains import DiscreteChain, GaussianChain
+from .chains import Chain, DiscreteChain, GaussianChain
 from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
 from .factor import ExpectedLogDensity, Factor, Variable, message
 from .family import Family
@@ -26,6 +26,7 @@ __all__ = [
     "Bernoulli",
     "Beta",
     "Categorical",
+    "Chain",
     "Dirichlet",
     "DiscreteChain",
     "ExpectedLogDensity",

@@ -11,14 +11,17 @@ hence finds as parallel in time as A itself.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from .. import ops
+from .counts import Categorical
 from .family import Family
 from .gaussian import FLAT, LOG_2PI, MultivariateGaussian
 from .halving import Parts, product, products
@@ -48,8 +51,43 @@ def gradient(family: Family, natural: Tensor) -> Tensor:
         return torch.autograd.grad(total, again, create_graph=keep)[0]
 
 
+class Chain(Family):
+    """A family of Markov chains."""
+
+    steps: int
+    dim: int
+
+    @property
+    @abstractmethod
+    def step(self) -> Family:
+        """The family of a single step."""
+
+    @abstractmethod
+    def forward(self, natural: Tensor) -> Tensor:
+        """Each step with all before it, in coordinates ``(*batch, time, size)`` of the step."""
+
+    @abstractmethod
+    def backward_in_time(self, natural: Tensor) -> Tensor:
+        """Coordinates of the chain that is walked in the opposite direction."""
+
+    @abstractmethod
+    def singles(self, natural: Tensor) -> Tensor:
+        """The coordinates that are of single steps, ``(*batch, time, size)`` of the step."""
+
+    def filtered(self, motion: Tensor, evidence: Tensor) -> Distribution:
+        """The belief about each step given evidence up to it, of batch shape ``(*batch, time)``.
+
+        Args:
+            motion: natural coordinates of how steps follow on each other.
+            evidence: those of what they show.
+        """
+        before = self.forward(motion + evidence)
+        after = self.forward(self.backward_in_time(motion)).flip(-2)
+        return self.step.distribution(before + after - self.singles(motion))
+
+
 @dataclass(frozen=True)
-class DiscreteChain(Family):
+class DiscreteChain(Chain):
     """Choices over time, of ``dim`` values each: potentials of steps, and of pairs of steps."""
 
     steps: int
@@ -106,17 +144,26 @@ class DiscreteChain(Family):
         """The marginals, Categorical of batch shape ``(*batch, time)``."""
         return dist.Categorical(self.split(self.mean(natural))[0])
 
-    def filtered(self, natural: Tensor) -> tuple[Tensor, Tensor]:
-        """What each step and all before it say: log-marginals ``(*batch, time, k)``, log sums.
+    @property
+    def step(self) -> Categorical:
+        """A choice."""
+        return Categorical(self.dim)
 
-        The sums ``(*batch, time)`` are those over all sequences up to a step.
-        """
+    def forward(self, natural: Tensor) -> Tensor:
+        """Sums over all sequences up to each step, as logarithms ``(*batch, time, k)``."""
         first, matrices = self._matrices(natural)
         onward = products(_log_matmul, (matrices,))[0] if self.steps > 1 else matrices
         later = ops.logsumexp(first.unsqueeze(-1) + onward, -2)
-        together = torch.cat([first.unsqueeze(0), later]).movedim(0, -2)
-        sums = ops.logsumexp(together, -1)
-        return together - sums.unsqueeze(-1), sums
+        return torch.cat([first.unsqueeze(0), later]).movedim(0, -2)
+
+    def backward_in_time(self, natural: Tensor) -> Tensor:
+        """Potentials of steps and pairs, in the opposite order."""
+        one, pair = self.split(natural)
+        return self.join(one.flip(-2), pair.flip(-3).mT)
+
+    def singles(self, natural: Tensor) -> Tensor:
+        """Potentials of steps."""
+        return self.split(natural)[0]
 
     def _matrices(self, natural: Tensor) -> tuple[Tensor, Tensor]:
         """Potentials of the first step, and of each pair with its second step: time first."""
@@ -129,7 +176,7 @@ def _log_matmul(left: Parts, right: Parts) -> Parts:
 
 
 @dataclass(frozen=True)
-class GaussianChain(Family):
+class GaussianChain(Chain):
     """Vectors over time, of ``dim`` numbers each, jointly Gaussian."""
 
     steps: int
@@ -207,28 +254,32 @@ class GaussianChain(Family):
         covariance = outer - loc.unsqueeze(-1) * loc.unsqueeze(-2)
         return dist.MultivariateNormal(loc, (covariance + covariance.mT) / 2)
 
-    def filtered(self, natural: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """What each step and all before it say, by the products of all first segments.
+    @property
+    def step(self) -> MultivariateGaussian:
+        """A vector."""
+        return MultivariateGaussian(self.dim)
 
-        Returns:
-            Locations ``(*batch, time, d)``, covariances ``(*batch, time, d, d)``, and logarithms
-            of the integrals over all steps up to each ``(*batch, time)``.
-        """
+    def forward(self, natural: Tensor) -> Tensor:
+        """Integrals over all sequences up to each step, as natural coordinates of the step."""
         items, first_precision, first_shift = self._segments(natural)
-        left, across, right, p, r, c = products(_meet, items)
+        left, across, right, p, r, _ = products(_meet, items)
         pivot = torch.linalg.cholesky(left + first_precision)
         gone = torch.cholesky_solve(torch.cat([across, (p + first_shift).unsqueeze(-1)], -1), pivot)
         precision = right - across.mT @ gone[..., :-1]
         shift = r + (across.mT @ gone[..., -1:]).squeeze(-1)
-        start = (p + first_shift) * gone[..., -1]
-        before = c + start.sum(-1) / 2 - _half_log_det(pivot) + self.dim / 2 * LOG_2PI
-        precision = torch.cat([first_precision.unsqueeze(0), precision])
-        shift = torch.cat([first_shift.unsqueeze(0), shift])
-        before = torch.cat([torch.zeros_like(first_shift[..., 0]).unsqueeze(0), before])
-        covariance = torch.cholesky_inverse(torch.linalg.cholesky(precision))
-        loc = (covariance @ shift.unsqueeze(-1)).squeeze(-1)
-        sums = before + _log_integral(precision, shift)
-        return loc.movedim(0, -2), covariance.movedim(0, -3), sums.movedim(0, -1)
+        precision = torch.cat([first_precision.unsqueeze(0), precision]).movedim(0, -3)
+        shift = torch.cat([first_shift.unsqueeze(0), shift]).movedim(0, -2)
+        return self.step.join(shift, -precision / 2)
+
+    def backward_in_time(self, natural: Tensor) -> Tensor:
+        """Coordinates of steps and pairs, in the opposite order."""
+        shift, square, cross = self.split(natural)
+        return self.join(shift.flip(-2), square.flip(-3), cross.flip(-3).mT)
+
+    def singles(self, natural: Tensor) -> Tensor:
+        """Coordinates of steps."""
+        shift, square, _ = self.split(natural)
+        return self.step.join(shift, square)
 
     def _segments(self, natural: Tensor) -> tuple[Parts, Tensor, Tensor]:
         """A segment for each pair, which holds the potential of its second step: time first.

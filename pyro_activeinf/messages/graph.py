@@ -8,9 +8,20 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from .._checks import batch_dims, complain, known_names
-from ..conjugacy import Beliefs, ExpectedLogDensity, Factor, Family, Program, Variable, starting
+from ..conjugacy import (
+    Beliefs,
+    Chain,
+    ExpectedLogDensity,
+    Factor,
+    Family,
+    Program,
+    Variable,
+    message,
+    starting,
+)
 from ..conjugacy import free_energy as free_energy_of
 
 
@@ -168,6 +179,30 @@ class FactorGraph:
     def free_energy(self, beliefs: Beliefs) -> Tensor:
         """F of beliefs, in nats."""
         return free_energy_of(list(self.factors.values()), beliefs) - self.log_base
+
+    def filtered(self, chain: str) -> Distribution:
+        """What each step of a chain and all before it say, with batch shape ``(*batch, time)``.
+
+        Raises:
+            ValueError: for a variable that is no chain, or depends on other unknown ones.
+        """
+        known_names("chain", [chain], list(self.variables))
+        variable, factors = self.variables[chain], self.around(chain)
+        if not isinstance(variable.family, Chain):
+            raise ValueError(complain("chain", "a chain", type(variable.family).__name__))
+        if others := {name for factor in factors for name in factor.variables} - {chain}:
+            way_out = "Smooth: VariationalMessagePassing(graph).update_beliefs()."
+            got = f"one that depends on {sorted(others)}"
+            raise ValueError(complain("chain", "a chain of known parameters", got, way_out))
+        anywhere = {chain: torch.zeros(variable.shape)}  # messages are the same at all beliefs
+        motion, evidence = torch.zeros(variable.shape), torch.zeros(variable.shape)
+        for factor in factors:
+            sent = message(factor, chain, anywhere)
+            if bool(variable.family.split(sent)[-1].any()):  # of pairs of steps
+                motion = motion + sent
+            else:
+                evidence = evidence + sent
+        return variable.family.filtered(motion, evidence)
 
     def _add(self, factor: Factor) -> None:
         if factor.name in self.factors:

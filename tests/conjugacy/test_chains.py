@@ -1,6 +1,7 @@
 """Chains, against sums over all sequences, one large Gaussian, and recursions in numpy."""
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,11 +44,15 @@ def test_what_is_filtered_is_smoothed_from_all_before(steps: int) -> None:
     system = kalman.random_system(3, n=2, m=1, k=None)
     seen, _ = kalman.simulate(system, 0, steps)
     family, natural = of_system(system, seen)
-    loc, covariance, sums = family.filtered(natural)
-    assert torch.allclose(sums[-1], family.log_partition(natural), rtol=1e-12)
-    truth = kalman.smooth(system, seen)  # the last step has nothing ahead
-    assert np.abs(loc[-1].numpy() - truth.means[-1]).max() < 1e-10
-    assert np.abs(covariance[-1].numpy() - truth.covs[-1]).max() < 1e-10
+    _, motion = of_system(system, np.broadcast_to(system.offset, seen.shape))
+    shows = torch.as_tensor(system.C.T @ np.linalg.inv(system.R) @ system.C)
+    none = torch.zeros(steps - 1, 2, 2)
+    motion = motion - family.join(torch.zeros(steps, 2), -shows.expand(steps, 2, 2) / 2, none)
+    found: Any = family.filtered(motion, natural - motion)
+    for t in range(steps):
+        truth = kalman.smooth(system, seen[: t + 1])  # the last step has nothing ahead
+        assert np.abs(found.loc[t].numpy() - truth.means[-1]).max() < 1e-10
+        assert np.abs(found.covariance_matrix[t].numpy() - truth.covs[-1]).max() < 1e-10
 
 
 def test_gaussian_chain_is_one_large_gaussian() -> None:
@@ -91,15 +96,16 @@ def test_discrete_chain_is_a_sum_over_all_sequences(steps: int) -> None:
 @pytest.mark.parametrize("steps", [1, 2, 5])
 def test_discrete_filtering_is_a_recursion(steps: int) -> None:
     family = DiscreteChain(steps, 3)
-    natural = torch.randn(family.size)
-    one, pairs = family.split(natural)
-    log_q, total = one[0].log_softmax(-1), one[0].logsumexp(-1)
-    for t in range(1, steps):
-        ahead = (log_q.unsqueeze(-1) + pairs[t - 1]).logsumexp(-2) + one[t]
-        total, log_q = total + ahead.logsumexp(-1), ahead.log_softmax(-1)
-    found, sums = family.filtered(natural)
-    torch.testing.assert_close(found[-1], log_q)
-    torch.testing.assert_close(sums[-1], total)
+    first, table = torch.rand(3).softmax(0), torch.rand(steps - 1, 3, 3).softmax(-1)
+    shown = torch.randn(steps, 3)
+    motion = family.join(torch.cat([first.log()[None], torch.zeros(steps - 1, 3)]), table.log())
+    found: Any = family.filtered(motion, family.join(shown, torch.zeros(steps - 1, 3, 3)))
+    q = first
+    for t in range(steps):
+        q = q @ table[t - 1] if t else q
+        q = q * shown[t].exp()
+        q = q / q.sum()
+        torch.testing.assert_close(found.probs[t], q)
 
 
 def test_impossible_transitions_leave_gradients_finite() -> None:

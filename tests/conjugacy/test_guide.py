@@ -45,6 +45,4 @@ def test_the_elbo_of_the_guide_is_minus_f(model: Any) -> None:
     passing.update_beliefs()
     guide = guide_of(graph.program, passing.beliefs)
     exact = passing.free_energy[-1].item()
-    assert Trace_ELBO(100).loss(model, guide, x) == pytest.approx(
-        exact, abs=0.2
-    )
+    assert Trace_ELBO(100).loss(model, guide, x) == pytest.approx(exact, abs=0.2)

@@ -8,6 +8,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
+from pyro_activeinf.bench.random_graphs import random_graph
 from pyro_activeinf.conjugacy import Bernoulli, update
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.messages import (
@@ -32,7 +33,6 @@ from pyro_activeinf.messages import (
 )
 from pyro_activeinf.models import POMDP
 from tests import kalman
-from tests.messages.random_graphs import random_graph
 
 EXACT = {"rtol": 1e-9, "atol": 1e-9}
 
@@ -293,3 +293,36 @@ def test_beliefs_go_on_from_where_they_are() -> None:
     passing.update_beliefs()
     assert len(passing.free_energy) == 5
     assert passing.free_energy.diff().max() <= 1e-9 * passing.free_energy.abs().max()
+
+
+def walk(seen: torch.Tensor, **unknown: Any) -> FactorGraph:
+    graph = FactorGraph()
+    chain = graph.variable("s", GaussianChain(len(seen), 1))
+    one = torch.eye(1)
+    start = {"initial_mean": torch.zeros(1), "initial_precision": one}
+    precision = unknown.get("precision", one)
+    if isinstance(precision, Wishart):
+        precision = graph.variable("precision", precision)
+        graph.factor(library.wishart, x=precision, df=3.0, scale=one)
+    graph.factor(library.linear_chain, x=chain, matrix=0.9 * one, precision=precision, **start)
+    y = graph.observe("o", MultivariateGaussian(1), seen)
+    graph.factor(library.linear_emission, y=y, x=chain, matrix=one, precision=one)
+    return graph
+
+
+def test_filtering_is_smoothing_of_what_was_seen_so_far() -> None:
+    seen = torch.randn(7, 1)
+    filtered: Any = walk(seen).filtered("s")
+    for t in range(2, 8):
+        found, _ = run(walk(seen[:t]))
+        torch.testing.assert_close(filtered.loc[t - 1], found["s"].loc[-1])
+        torch.testing.assert_close(
+            filtered.covariance_matrix[t - 1], found["s"].covariance_matrix[-1]
+        )
+
+
+def test_what_cannot_be_filtered_is_named() -> None:
+    with pytest.raises(ValueError, match="a chain of known parameters"):
+        walk(torch.randn(3, 1), precision=Wishart(1)).filtered("s")
+    with pytest.raises(ValueError, match="`chain`: expected a chain, got Gaussian"):
+        quartic(Sampled()).filtered("x")

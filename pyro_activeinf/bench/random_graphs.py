@@ -1,9 +1,12 @@
 """Random graphs of random factors, all conjugate."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
-from pyro_activeinf.messages import (
+from ..conjugacy.counts import CountMoments
+from ..messages import (
     Beta,
     Categorical,
     Dirichlet,
@@ -18,10 +21,12 @@ from pyro_activeinf.messages import (
 
 
 def pick(count: int) -> int:
+    """A number below another."""
     return int(torch.randint(count, ()))
 
 
 def positive(*shape: int) -> Tensor:
+    """Numbers from .5 to 1.5."""
     return 0.5 + torch.rand(shape)
 
 
@@ -31,7 +36,7 @@ def levels(graph: FactorGraph) -> None:
     for i in range(1 + pick(2)):
         noises.append(graph.variable(f"noise{i}", Gamma()))
         graph.factor(library.gamma, x=noises[-1], shape=positive(), rate=positive())
-    earlier = [0.0]
+    earlier: list[Any] = [0.0]
     for i in range(1 + pick(3)):
         level = graph.variable(f"level{i}", Gaussian())
         mean = earlier[pick(len(earlier))]
@@ -49,6 +54,8 @@ def groups(graph: FactorGraph) -> None:
     graph.factor(library.dirichlet, x=share, concentration=positive(kinds))
     kind = graph.variable("kind", Categorical(kinds), (rows,))
     graph.factor(library.categorical, x=kind, probs=share)
+    noise: Any
+    inner: Any
     if dim == 1:
         place, noise = graph.variable("place", Gaussian(), (kinds,)), positive()
         graph.factor(library.gaussian, x=place, mean=0.0, precision=0.1)
@@ -108,7 +115,7 @@ def steps(graph: FactorGraph) -> None:
     chance = graph.variable("chance", Beta(), (count,))
     graph.factor(library.beta, x=chance, a=positive(), b=positive())
     coins = torch.randint(2, (length, 1)).to(torch.get_default_dtype())
-    seen = library.CountMoments.at(coins)
+    seen = CountMoments.at(coins)
     emitted = library.mixture(library.bernoulli)
     graph.factor(emitted, choice=chain, x=seen, chance=chance)
 

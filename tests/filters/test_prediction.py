@@ -7,7 +7,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters.prediction import Likelihood
+from pyro_activeinf.filters.prediction import Estimate, Lazily, Likelihood
 
 
 def two_sites(states: dict[str, Tensor]) -> None:
@@ -105,3 +105,26 @@ def test_some_particles_and_other_parameters_are_one_call_each() -> None:
     others = likelihood.under({"theta": torch.tensor([[0.5], [2.0]])})
     torch.testing.assert_close(others.sites["o"].loc, torch.stack([states * 0.5, states * 2.0]))
     torch.testing.assert_close(others.sample()["o"], likelihood.sample()["o"])
+
+
+def test_tensors_are_computed_once_and_when_asked_for() -> None:
+    asked = []
+
+    def make() -> Tensor:
+        asked.append(1)
+        return torch.ones(2)
+
+    found = Lazily({"a": make, "b": make})
+    assert not asked
+    assert list(found) == ["a", "b"]
+    assert len(found) == 2
+    assert found["a"] is found["a"]
+    assert len(asked) == 1
+
+
+def test_an_estimate_is_terms_with_their_noise() -> None:
+    values = torch.randn(3, 4, 2)
+    terms = Estimate(values, ("o",), {"total": torch.ones(3)})
+    torch.testing.assert_close(terms.total, terms.risk + terms.ambiguity - terms.novelty)
+    assert terms.standard_error["total"].shape == (3,)
+    assert Estimate(values, ("o",)).standard_error == {}

@@ -294,7 +294,8 @@ def refuse_random_parameters(programs: Any) -> None:
                     full,
                     "a value",
                     "a PyroSample (a random parameter)",
-                    f"Tables hold for one value: set model.{full} = tensor first, or infer it "
-                    "with NUTS or SVI on model(observations, actions).",
+                    f"This filter holds for one value: set model.{full} = tensor first, take "
+                    "filters.ParticleFilter, or infer it with NUTS or SVI on "
+                    "model(observations, actions).",
                 )
             )

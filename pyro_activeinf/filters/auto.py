@@ -61,18 +61,28 @@ def _picked(model: Programs, guide: Any) -> tuple[Filter, str]:
         return ObservedFilter(model), "the state is observed, and an ensemble moves it."
     if isinstance(model, type) or not hasattr(model, "transition"):
         return ExactFilter(model), ""  # which says what is missing
-    kinds = families(model)
-    if kinds.others or (kinds.sizes and kinds.gaussian):
-        return ParticleFilter(model, guide), f"{_mixed(kinds)}, which only samples can follow."
-    if kinds.all_gaussian:
-        return _gaussian(model, guide)
-    return _discrete(model, kinds)
+    kinds, random = families(model), _random_parameters(model)
+    if kinds.all_discrete:
+        return _discrete(model, kinds)
+    if kinds.all_gaussian and not random:
+        return _gaussian(model)
+    if not (kinds.sizes or kinds.gaussian or kinds.others):
+        return ExactFilter(model), ""  # which says why nothing was sampled
+    why = f"{random[0]} is random, and each particle draws its own." if random else _mixed(kinds)
+    return ParticleFilter(model, guide), why
 
 
-def _gaussian(model: Programs, guide: Any) -> tuple[Filter, str]:
-    random = sorted(random_names(model))
-    if random:
-        return ParticleFilter(model, guide), f"{random[0]} is a random parameter."
+def _random_parameters(model: Programs) -> list[str]:
+    """Names of the ``PyroSample`` attributes that were not given a value since."""
+    found = []
+    for name in sorted(random_names(model)):
+        path, _, attribute = name.rpartition(".")
+        if attribute not in vars(model.get_submodule(path)):  # type: ignore[attr-defined]
+            found.append(name)
+    return found
+
+
+def _gaussian(model: Programs) -> tuple[Filter, str]:
     found = GaussianFilter(model)
     how = (
         "programs are linear, so that beliefs are exact."
@@ -95,6 +105,7 @@ def _discrete(model: Programs, kinds: Families) -> tuple[Filter, str]:
 def _mixed(kinds: Families) -> str:
     if kinds.others:
         name, family = next(iter(kinds.others.items()))
-        return f"site '{name}' is a {family}"
+        return f"site '{name}' is a {family}, which only samples can follow."
     discrete, gaussian = next(iter(kinds.sizes)), min(kinds.gaussian)
-    return f"site '{discrete}' is discrete and site '{gaussian}' is Gaussian"
+    both = f"site '{discrete}' is discrete and site '{gaussian}' is Gaussian"
+    return f"{both}, which only samples can follow together."

@@ -65,6 +65,12 @@ def learned() -> LinearGaussian:
     return model
 
 
+def given() -> LinearGaussian:
+    model = learned()
+    model.A = torch.eye(1)
+    return model
+
+
 BOX = gym.spaces.Box(-1.0, 1.0, (2,))
 
 PICKED = {
@@ -74,7 +80,8 @@ PICKED = {
     "noise": (Corridor, "GaussianFilter", "linearized at the mean of the belief"),
     "another family": (Waiting, "ParticleFilter", "site 'wait' is a Gamma"),
     "mixed": (Switching, "ParticleFilter", "'mode' is discrete and site 'o' is Gaussian"),
-    "random parameter": (learned, "ParticleFilter", "A is a random parameter"),
+    "random parameter": (learned, "ParticleFilter", "A is random, and each particle draws its own"),
+    "random parameter that was given": (given, "GaussianFilter", "beliefs are exact"),
     "learned world": (lambda: NeuralDynamics(BOX, BOX), "ObservedFilter", "an ensemble moves it"),
 }
 

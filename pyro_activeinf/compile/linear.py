@@ -50,6 +50,10 @@ def observe_layout(programs: Any) -> tuple[Layout, Layout]:
     if both:
         expected = "other site names than in initial"
         raise ProgramError(complain("observe", expected, f"{both} in both", "Rename them."))
+    certain = [name for name, parts in show.sites.items() if parts.scale is None]
+    if certain:
+        where, way_out = f"site '{certain[0]}' of observe", "Give it a small variance."
+        raise ProgramError(complain(where, "a Gaussian with some noise", "a Delta", way_out))
     return layout_of(start.sites), layout_of(show.sites)
 
 

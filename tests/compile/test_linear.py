@@ -97,6 +97,11 @@ class Same(Drifting):
         pyro.sample("s", dist.Normal(state, 1.0).to_event(1))
 
 
+class Certain(Drifting):
+    def observe(self, state: Tensor) -> None:
+        pyro.sample("o", dist.Delta(state[..., 0]))
+
+
 class Blind(Drifting):
     def observe(self, state: Tensor) -> None:
         pass
@@ -110,6 +115,8 @@ def test_programs_that_do_not_fit_together() -> None:
         observe_layout(Same())
     with pytest.raises(ProgramError, match="`observe`: expected at least one observation site"):
         observe_layout(Blind())
+    with pytest.raises(ProgramError, match="`site 'o' of observe`: expected a Gaussian with some"):
+        observe_layout(Certain())
 
 
 def test_coordinates_taken_from_the_left_are_told() -> None:

@@ -82,7 +82,11 @@ class Peer:
             text=True,
             env={**os.environ, **ONE_THREAD, "GEOMSTATS_BACKEND": "numpy"},
         )
-        self.facts = self._read()
+        try:
+            self.facts = self._read()
+        except ValueError:
+            self.close()
+            raise
 
     def ask(self, family: str, start: Tensor, end: Tensor) -> dict[str, float]:
         """Seconds and error."""

@@ -113,7 +113,7 @@ class NaturalGradient(torch.optim.Optimizer):
         """The same as ``pyro.infer.SVI`` wants it."""
         return _ForSVI(self)
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Take a step; gradients have been computed, or are by ``closure``."""
         loss = None
         if closure is not None:
@@ -176,7 +176,7 @@ class NaturalGradient(torch.optim.Optimizer):
     def _start(self, guide: Program) -> list[Tensor]:
         if not isinstance(guide, nn.Module):
             return []  # met in the first step
-        found = [one for one in guide.parameters() if one.requires_grad]
+        found: list[Tensor] = [one for one in guide.parameters() if one.requires_grad]
         if not found:
             way_out = "Call it once on the data: guides often make their parameters then."
             raise ValueError(complain("guide", "a module with parameters", "none", way_out))

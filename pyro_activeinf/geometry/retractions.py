@@ -109,12 +109,13 @@ def _parameters_for(
     ends: list[Tensor], fisher: Fisher, start: Tensor, look: Callable[[Tensor], Fisher]
 ) -> Tensor | None:
     """Parameters whose distributions these are, by Newton's method in free coordinates."""
-    families = [term.family for term in fisher.terms]
+    families = [term.family for term in fisher.terms if term.family is not None]
     goal = torch.cat([f.free(x).reshape(-1) for f, x in zip(families, ends, strict=True)])
     now = flat(fisher.parameters)
     for _ in range(STEPS):
         at = look(now)
-        places = [term.family.free(term.coordinates) for term in at.terms]
+        terms = zip(families, at.terms, strict=True)
+        places = [family.free(term.coordinates) for family, term in terms]
         free = Fisher(
             [type(t)(t.family, p, t.metric) for t, p in zip(at.terms, places, strict=True)],
             at.parameters,

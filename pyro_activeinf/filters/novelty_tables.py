@@ -31,8 +31,11 @@ class MutualInformation(TableNovelty):
         I(\theta; x) = E_x KL[p(\theta|x) \| p(\theta)]
         = \sum_i \frac{a_i}{a_0} \Big[\psi(a_i + 1) - \psi(a_0 + 1) - \log \frac{a_i}{a_0} \Big]
 
-    Reference: Friston et al. (2017), "Active inference, curiosity and insight", Neural Computation
-    29, on novelty; here without its approximation.
+    Filters average it over the states in which a row is used, that is, over q(o, s) and not over
+    q(o) q(s).
+
+    Reference: Da Costa et al. (2020), "Active inference on discrete state-spaces: a synthesis",
+    eq. D.15; Friston et al. (2017), "Active inference, curiosity and insight".
 
     Example:
         >>> round(MutualInformation()(torch.tensor([1.0, 1.0])).item(), 4)
@@ -57,7 +60,7 @@ class InverseCounts(TableNovelty):
         I(\theta; x) \approx \sum_i \frac{a_i}{a_0} W_i
 
     Reference: Friston et al. (2017), "Active inference, curiosity and insight"; Da Costa et al.
-    (2020), "Active inference on discrete state-spaces: a synthesis".
+    (2020), "Active inference on discrete state-spaces: a synthesis", eq. 40.
 
     Example:
         >>> round(InverseCounts()(torch.tensor([1.0, 1.0])).item(), 4)

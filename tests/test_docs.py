@@ -27,6 +27,7 @@ PAGES = [
     "choosing_a_guide.md",
     "choosing_a_flow.md",
     "families.md",
+    "update_rule.md",
     "coming_from_pymdp.md",
     "extending.md",
 ]

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .sampling import log_prob
+from .sampling import compact, log_prob, unwrapped
 
 FARTHEST = 200.0  # standard deviations; beyond, squares lose too many digits
 
@@ -89,10 +89,7 @@ def site_pairs(fn: Any, value: Tensor, shape: torch.Size) -> Product | Broadcast
         fn: of batch shape that broadcasts to ``shape``.
         shape: ``(particles, *batch)``.
     """
-    base = fn
-    while isinstance(base, torch.distributions.Independent):
-        base = base.base_dist
-    found = None
+    base, found = unwrapped(fn), None
     if isinstance(base, torch.distributions.Normal):
         found = _normal(base, fn.event_dim, value, shape)
     elif isinstance(base, torch.distributions.MultivariateNormal) and base is fn:
@@ -104,7 +101,7 @@ def _normal(fn: Any, event_dim: int, value: Tensor, shape: torch.Size) -> Produc
     """Independent numbers."""
     event = value.shape[value.dim() - event_dim :]
     loc = _flat(fn.loc.expand(*shape, *event), event_dim)
-    scale = _flat(_compact(fn.scale.expand(*shape, *event), event_dim), event_dim)
+    scale = _flat(compact(fn.scale.expand(*shape, *event), event_dim), event_dim)
     center = loc.detach().mean(0)
     loc, value = loc - center, _flat(value, event_dim) - center
     if _too_far(loc, scale):
@@ -149,14 +146,6 @@ def _scaled(value: Tensor, loc: Tensor, precision: Tensor, log_det: Tensor) -> P
 
 def _solved(root: Tensor, x: Tensor) -> Tensor:
     return torch.linalg.solve_triangular(root, x.unsqueeze(-1), upper=False).squeeze(-1)
-
-
-def _compact(x: Tensor, event_dim: int) -> Tensor:
-    """One entry for each batch dim along which a tensor was only expanded."""
-    for dim in range(x.dim() - event_dim):
-        if x.stride(dim) == 0 and x.shape[dim] > 1:
-            x = x.narrow(dim, 0, 1)
-    return x
 
 
 def _flat(x: Tensor, event_dim: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -15,6 +16,9 @@ from ..compile.enumerate import HANDLERS, exact_log_probs
 from ..models.series import Observed, finite_support, is_plate
 from ..models.unroll import require_support
 from .resampling import evenly
+
+NORMAL = (dist.Normal, torch.distributions.Normal)
+LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
 class Sampler(Messenger):
@@ -110,6 +114,25 @@ def completed(name: str, fn: Any, seen: Observed, shape: tuple[int, ...]) -> Ten
     return value
 
 
+def unwrapped(fn: Any) -> Any:
+    """A distribution without its ``to_event``."""
+    while isinstance(fn, torch.distributions.Independent):
+        fn = fn.base_dist
+    return fn
+
+
+def compact(x: Tensor, event_dim: int = 0) -> Tensor:
+    """One entry for each dim, but for the last ``event_dim``, along which it was only expanded."""
+    for dim in range(x.dim() - event_dim):
+        if x.stride(dim) == 0 and x.shape[dim] > 1:
+            x = x.narrow(dim, 0, 1)
+    return x
+
+
+def _summed(values: Tensor, event_dim: int) -> Tensor:
+    return values.flatten(values.dim() - event_dim).sum(-1) if event_dim else values
+
+
 def log_prob(fn: Any, value: Tensor) -> Tensor:
     """log p(value) in nats, exactly -inf where a probability is 0 (torch clamps there).
 
@@ -117,6 +140,11 @@ def log_prob(fn: Any, value: Tensor) -> Tensor:
         >>> log_prob(dist.Categorical(torch.tensor([0.0, 1.0])), torch.tensor([0, 1])).tolist()
         [-inf, 0.0]
     """
+    base = unwrapped(fn)
+    if type(base) in NORMAL:
+        scale = compact(base.scale)
+        away = -0.5 * ((value - base.loc) / scale).square() - scale.log() - LOG_ROOT_TWO_PI
+        return _summed(away, fn.event_dim)
     table = None
     if isinstance(fn, torch.distributions.Categorical | torch.distributions.Bernoulli):
         table = exact_log_probs(fn)
@@ -131,6 +159,10 @@ def entropy(fn: Any, value: Tensor) -> Tensor:
     """H in closed form, in nats; where there is none, what a draw tells: ``-log_prob(value)``."""
     if isinstance(fn, dist.Delta):
         return -fn.log_density * torch.ones(fn.batch_shape)
+    base = unwrapped(fn)
+    if type(base) in NORMAL:
+        each = 0.5 + LOG_ROOT_TWO_PI + compact(base.scale, fn.event_dim).log()
+        return _summed(each, fn.event_dim)
     try:
         return fn.entropy()
     except NotImplementedError:

@@ -16,7 +16,7 @@ from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import SweepingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
-from .gaussian_series import moves, over_time, seen_vector
+from .gaussian_series import blur, moves, over_time, seen_vector
 from .gaussian_smoothing import GaussianSmoothing, backward
 from .gaussian_sweep import sweep
 from .gaussian_update import (
@@ -197,17 +197,21 @@ class GaussianFilter(SweepingFilter):
 
         Args:
             observation: site to value ``(*batch, *event)``. A missing one is an absent key, or
-                NaN: for single members of the batch and single coordinates as well.
+                NaN: for single members of the batch and single coordinates as well. An uncertain
+                one is a ``Normal`` or ``MultivariateNormal`` over what it may have been; its
+                evidence is :math:`\\int p(o|s) N(o) do`.
 
         Raises:
             ValueError: for an unknown site, or a value of another shape.
         """
         require_belief(belief, GaussianBelief)
-        seen = seen_vector(self._programs.outcomes, observation, belief.mean)
+        outcomes = self._programs.outcomes
+        seen = seen_vector(outcomes, observation, belief.mean)
         with one_batch(belief=belief.batch_shape, observation=seen.shape[:-1]):
             batch = torch.broadcast_shapes(belief.batch_shape, seen.shape[:-1])
         belief = expanded(belief, batch)
-        shown = Shown.of(self._programs.observe(belief.mean), seen.expand(*batch, -1))
+        unsure = blur(outcomes, observation, belief.mean)
+        shown = Shown.of(self._programs.observe(belief.mean), seen.expand(*batch, -1), unsure)
         found = conditioned(belief.mean, compact(belief.cov, 2), shown)
         evidence = self._evidence(found, observation)
         return replace(

@@ -8,9 +8,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.distributions import Distribution
 
 from .._checks import by_site, complain, numbers, one_batch
 from ..compile import Layout
+from ..compile.linear import as_vector
+from ..compile.linear_sites import GaussianSite
 
 
 def seen_vector(layout: Layout, observation: Mapping[str, Any], like: Tensor) -> Tensor:
@@ -32,9 +35,40 @@ def seen_vector(layout: Layout, observation: Mapping[str, Any], like: Tensor) ->
     return torch.cat([rows[name].expand(*batch, -1) for name in layout.names], -1)
 
 
+def blur(layout: Layout, observation: Mapping[str, Any], like: Tensor) -> Tensor | None:
+    """Covariance of uncertain values, ``(*batch, outcomes, outcomes)``; ``None`` without any."""
+    found: Tensor | None = None
+    for name, value in observation.items():
+        if not isinstance(value, Distribution):
+            continue
+        size, span = layout.events[name].numel(), layout.spans[name]
+        root = factor_of(value, len(layout.events[name])).to(like)
+        place = torch.zeros(size, layout.size).to(like)
+        place[:, span] = torch.eye(size).to(like)
+        block = place.mT @ root @ root.mT @ place
+        found = block if found is None else found + block
+    return found
+
+
+def factor_of(value: Distribution, event: int) -> Tensor:
+    """A factor of the covariance of a Gaussian of so many event dims, ``(*batch, size, size)``.
+
+    Raises:
+        ValueError: for a distribution that is none.
+    """
+    parts = GaussianSite.of(value)
+    if parts is None or parts.scale is None:
+        expected = "numbers, or a Normal or MultivariateNormal where they are uncertain"
+        raise ValueError(complain("observation", expected, repr(value)))
+    if parts.triangular:
+        return parts.scale
+    return torch.diag_embed(as_vector(parts.scale, event))
+
+
 def vector_of(name: str, value: Any, event: torch.Size, like: Tensor) -> Tensor:
     """Values ``(*batch, *event)`` of a site as vectors ``(*batch, size)``."""
-    tensor = numbers(name, value).to(like)
+    given = value.mean if isinstance(value, Distribution) else value
+    tensor = numbers(name, given).to(like)
     if tensor.shape[max(tensor.dim() - len(event), 0) :] != event:
         expected = f"values of shape {tuple(event)} in the last dims"
         raise ValueError(complain(name, expected, f"shape {tuple(tensor.shape)}"))

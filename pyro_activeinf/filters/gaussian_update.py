@@ -38,14 +38,21 @@ class Shown:
     missing: Tensor | None  # (*batch, m), or None where everything was seen
 
     @classmethod
-    def of(cls, show: Linearized, seen: Tensor) -> Shown:
-        """From what was seen ``(*batch, m)``, NaN where missing."""
+    def of(cls, show: Linearized, seen: Tensor, blur: Tensor | None = None) -> Shown:
+        """From what was seen ``(*batch, m)``, NaN where missing.
+
+        Args:
+            blur: covariance of what is uncertain about it, ``(*batch, m, m)``.
+        """
         missing = seen.isnan()
+        noise = show.noise
+        if blur is not None:
+            noise = torch.linalg.cholesky(noise @ noise.mT + blur)
         if not bool(missing.any()):
-            return cls(seen - show.value, show.slope, show.noise, None)
+            return cls(seen - show.value, show.slope, noise, None)
         there = (~missing).to(show.value)
         away = torch.where(missing, 0.0, torch.where(missing, 0.0, seen) - show.value)
-        cov = there.unsqueeze(-1) * (show.noise @ show.noise.mT) * there.unsqueeze(-2)
+        cov = there.unsqueeze(-1) * (noise @ noise.mT) * there.unsqueeze(-2)
         noise = torch.linalg.cholesky(cov + torch.diag_embed(1 - there))
         return cls(away, there.unsqueeze(-1) * show.slope, noise, missing)
 

@@ -113,6 +113,24 @@ def test_an_absent_site_is_a_missing_one_for_each_member_of_a_batch() -> None:
     assert float(nothing.free_energy) == pytest.approx(0.0, abs=1e-12)
 
 
+def test_an_uncertain_observation_is_one_through_a_noisier_sensor() -> None:
+    system = cart_system()
+    carrier = GaussianFilter(Cart())
+    far = torch.tensor([0.3, float("nan"), -0.2])
+    unsure = {"near": dist.Normal(torch.tensor([1.4, 1.4]), torch.tensor([0.5, 1e-9])), "far": far}
+    found = carrier.update(carrier.initial(), unsure)
+    kept = [0, 1, 3]
+    for member, width in enumerate((0.5, 0.0)):
+        noise = system.R + np.diag([width**2, 0.0, 0.0, 0.0])
+        noisier = system._replace(
+            C=system.C[kept], R=noise[np.ix_(kept, kept)], offset=system.offset[kept]
+        )
+        truth = kalman.smooth(noisier, np.array([[1.4, 0.3, -0.2]]))
+        equal(found.mean[member], torch.tensor(truth.means[0]))
+        equal(found.cov[member], torch.tensor(truth.covs[0]))
+        assert float(-found.free_energy[member]) == pytest.approx(truth.log_evidence, abs=1e-10)
+
+
 def test_complexity_is_the_divergence_from_the_prediction() -> None:
     carrier = GaussianFilter(Cart())
     prior = carrier.initial()

@@ -2,11 +2,12 @@
 
 import math
 
+import pyro.distributions as dist
 import pytest
 import torch
 
 from pyro_activeinf.compile import Layout
-from pyro_activeinf.filters.gaussian_series import moves, over_time, seen_vector, vector_of
+from pyro_activeinf.filters.gaussian_series import blur, moves, over_time, seen_vector, vector_of
 
 LAYOUT = Layout({"a": torch.Size([]), "b": torch.Size([2])})
 LIKE = torch.zeros(1, dtype=torch.float64)
@@ -51,3 +52,21 @@ def test_moves() -> None:
     for actions in (torch.zeros(2, 1), torch.tensor(math.pi)):
         with pytest.raises(ValueError, match="at least 2 time steps"):
             moves(actions, 0, 3)
+
+
+def test_uncertain_values_blur_their_own_coordinates() -> None:
+    cov = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
+    observation = {
+        "a": dist.Normal(torch.tensor([1.0, 2.0]), 3.0),
+        "b": dist.MultivariateNormal(torch.zeros(2), cov),
+    }
+    assert seen_vector(LAYOUT, observation, LIKE)[:, 0].tolist() == [1.0, 2.0]
+    found = blur(LAYOUT, observation, LIKE)
+    assert found is not None
+    expected = torch.block_diag(torch.tensor([[9.0]]), cov)
+    torch.testing.assert_close(found, expected.expand(2, 3, 3))
+    apart = blur(LAYOUT, {"b": dist.Normal(torch.zeros(2), 0.5).to_event(1)}, LIKE)
+    torch.testing.assert_close(apart, torch.diag(torch.tensor([0.0, 0.25, 0.25])))
+    assert blur(LAYOUT, {"a": 1.0}, LIKE) is None
+    with pytest.raises(ValueError, match="a Normal or MultivariateNormal where they are uncertain"):
+        blur(LAYOUT, {"a": dist.Gamma(torch.tensor(1.0), 1.0)}, LIKE)

@@ -3,6 +3,16 @@
 from .actor import Actor
 from .hierarchical import HierarchicalAgent, HierarchicalBelief
 from .level import Level
+from .outward import Highest, Lowest, Outward
 from .single import Agent
 
-__all__ = ["Actor", "Agent", "HierarchicalAgent", "HierarchicalBelief", "Level"]
+__all__ = [
+    "Actor",
+    "Agent",
+    "HierarchicalAgent",
+    "HierarchicalBelief",
+    "Highest",
+    "Level",
+    "Lowest",
+    "Outward",
+]

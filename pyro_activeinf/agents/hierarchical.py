@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +18,8 @@ from ..filters import JointBelief
 from ..records import FreeEnergyTerms, PolicyPosterior
 from .actor import Actor
 from .level import Level, as_level
-from .tower import Chosen, LevelState, Tower
+from .outward import Lowest, Outward
+from .tower import Chosen, LevelState, Tower, both
 
 
 @dataclass(frozen=True)
@@ -65,11 +67,12 @@ class HierarchicalAgent(Actor):
         F = \sum_i F_i, \qquad F_i = E_q[\log q(s_i|s_{i+1}) - \log p(s_i|s_{i+1})]
             - \textstyle\sum_{o \in i} E_q[\log p(o|s_i)]
 
-    Beliefs are exact: those of the one model that has all levels in it. What the world is shown is
-    the action of the lowest level.
+    Beliefs are exact: those of the one model that has all levels in it.
 
     Args:
-        levels: lowest first: :class:`Level`, or models with nothing to choose.
+        levels: lowest first: :class:`Level`, or models.
+        outward: what the world is shown of the actions: :class:`Lowest` by default, that of the
+            lowest level; :class:`Highest` for worlds in which several levels act.
 
     Raises:
         ValueError: where neighbors share no site.
@@ -78,10 +81,13 @@ class HierarchicalAgent(Actor):
     inference", Neuroscience and Biobehavioral Reviews 77.
     """
 
-    def __init__(self, levels: Sequence[Level | Any]) -> None:
+    def __init__(self, levels: Sequence[Level | Any], outward: Outward | None = None) -> None:
         if isinstance(levels, Level) or not isinstance(levels, Sequence) or len(levels) < 2:
             raise ValueError(complain("levels", "two levels or more, lowest first", repr(levels)))
+        if not isinstance(outward, Outward | None):
+            raise TypeError(complain("outward", "Lowest() or Highest()", repr(outward)))
         self.tower = Tower([as_level(level) for level in levels])
+        self.outward = outward or Lowest()
         self.reset()
 
     @property
@@ -155,15 +161,6 @@ class HierarchicalAgent(Actor):
             found.append(True if same[0] else False if same[1] else over)
         return found
 
-    def _acting(self, ended: Sequence[Chosen]) -> list[int]:
-        """Levels that act next: all levels below have come to an end, at least for some."""
-        found = [0]
-        for i, over in enumerate(ended):
-            if over is False:
-                break
-            found.append(i + 1)
-        return found
-
     def _seen(
         self, before: Sequence[LevelState], seen: Mapping[int, dict[str, Any]]
     ) -> tuple[list[LevelState], dict[int, dict[str, Tensor]]]:
@@ -215,8 +212,11 @@ class HierarchicalAgent(Actor):
             raise ValueError(
                 complain("belief", "one to plan from", None, "Call perceive(observation) first.")
             )
-        acting = self._acting(self._ended(self.states))
-        return [i for i in acting if self.tower.floors[i].filter.actions is not None]
+        return [
+            i
+            for i, (floor, acts) in enumerate(zip(self.tower.floors, self._acts(), strict=True))
+            if acts is not False and floor.filter.actions is not None
+        ]
 
     def _planned(self, i: int) -> PolicyPosterior:
         floor = self.tower.floors[i]
@@ -238,12 +238,21 @@ class HierarchicalAgent(Actor):
         return self.actions[i]
 
     def act(self) -> Tensor:
-        """Choose the next action of the lowest level, and of those that act along with it."""
+        """Choose the next actions of all levels that act; returns what the world is shown."""
         self.plan()
         self.actions = {}
         for i in self._choosing():
             self._decided(i)
-        return self.actions[0]
+        spaces = [floor.filter.actions for floor in self.tower.floors]
+        sizes = [math.prod(control_sizes(space)) if space else 0 for space in spaces]
+        return self.outward(self.actions, self._acts(), sizes)
+
+    def _acts(self) -> list[Chosen]:
+        """Whether each level acts next: where all levels below have come to an end."""
+        found: list[Chosen] = [True]
+        for over in self._ended(self.states or []):
+            found.append(both(found[-1], over))
+        return found
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
         """Probabilities of the lowest level's next action, ``(*batch, *controls)``."""

@@ -8,9 +8,10 @@ r"""Worlds to act in, as Gymnasium environments; a world knows nothing of the ag
 
 from .grid_world import GridWorld, read_map
 from .held import Held
+from .reading import Reading
 from .registration import register
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
 
-__all__ = ["GridWorld", "Held", "RockSample", "TMaze", "Tiger", "read_map", "register"]
+__all__ = ["GridWorld", "Held", "Reading", "RockSample", "TMaze", "Tiger", "read_map", "register"]

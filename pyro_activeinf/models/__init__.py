@@ -14,6 +14,7 @@ from .neural_heads import Bayesian, Certain, Ensemble, Uncertainty
 from .pomdp import POMDP
 from .predictive_coding import Coded, PredictiveCoding
 from .preferences import LogDensity, LogPreferences
+from .reading import ReadingFlat, ReadingPage, ReadingSentence
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
@@ -38,6 +39,9 @@ __all__ = [
     "Neural",
     "NeuralDynamics",
     "PredictiveCoding",
+    "ReadingFlat",
+    "ReadingPage",
+    "ReadingSentence",
     "RockSample",
     "TMaze",
     "Tiger",

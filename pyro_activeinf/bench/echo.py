@@ -179,7 +179,7 @@ def _values(axes: Axes, found: Sequence[Look]) -> None:
     axes.plot(steps, [look.quadrature for look in found], color=canvas.BLACK, linewidth=1)
     axes.errorbar(steps, mean, spread, fmt="o", color=canvas.BLUE, markersize=3, linewidth=1)
     axes.plot(steps, [look.gaussian for look in found], "--", color=canvas.VERMILION)
-    axes.set(xlabel="step to the right (m)", ylabel="value of a second look (nats)")
+    axes.set(xlabel="step to the right (m)", ylabel="epistemic value (nats)")
     axes.set_ylim(bottom=0)
 
 
@@ -193,7 +193,8 @@ def _errors(axes: Axes, found: Sequence[Look]) -> None:
         steps, [100 * look.off(look.gaussian) for look in found], "--", color=canvas.VERMILION
     )
     axes.set(xlabel="step to the right (m)", ylabel="off quadrature (%)")
-    axes.legend(loc="upper left", bbox_to_anchor=(0.0, 1.05), **canvas.LEGEND)
+    axes.set_ylim(top=1.25 * axes.get_ylim()[1])
+    axes.legend(loc="upper left", **canvas.LEGEND)
 
 
 def run(output: Path, particles: int = PARTICLES, seeds: int = SEEDS) -> list[Look]:
@@ -215,6 +216,9 @@ def summary(found: Sequence[Look]) -> dict[str, float]:
     """How far off particles and the Gaussian are, as shares of the truth."""
     return {
         "particles, largest": max(abs(look.off(look.mean)) for look in found),
+        "particles, one run, largest": max(
+            abs(look.off(x)) for look in found for x in look.particles
+        ),
         "particles, one run, median": float(
             np.median([abs(look.off(x)) for look in found for x in look.particles])
         ),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor
@@ -16,6 +16,8 @@ from ..filters.gaussian_belief import factor
 from ..records import Belief
 from .cubature import cubature
 from .estimator import States
+
+MOST_STATES = 2**14  # that are listed of a belief that is a product of marginals
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class WeightedStates:
 
 def states_of(belief: Belief, wanted: States, draws: int) -> WeightedStates:
     """The states of a belief in the way that an estimator wants them, as far as that goes."""
-    if wanted is States.LISTED and isinstance(belief, JointBelief | FactorizedBelief):
+    if _lists(belief, wanted):
         return _support(belief)
     if wanted is States.MATCHED and isinstance(belief, GaussianBelief):
         return _points(belief)
@@ -38,6 +40,24 @@ def states_of(belief: Belief, wanted: States, draws: int) -> WeightedStates:
     log_weights = torch.full((draws, *belief.batch_shape), -math.log(draws))
     like = next((x for x in values.values() if x.is_floating_point()), log_weights)
     return WeightedStates(values, log_weights.to(like), True, _density(belief, values))
+
+
+def count_of(belief: Belief, wanted: States, draws: int) -> int:
+    """How many states that will be."""
+    if _lists(belief, wanted):
+        return math.prod(site.size for site in belief.sites)
+    if wanted is States.MATCHED and isinstance(belief, GaussianBelief):
+        return 2 * belief.layout.size
+    return draws
+
+
+def _lists(belief: Belief, wanted: States) -> TypeGuard[JointBelief | FactorizedBelief]:
+    """Whether all states are listed: not those of a product that would not fit into a table."""
+    if wanted is not States.LISTED:
+        return False
+    if isinstance(belief, FactorizedBelief):
+        return math.prod(site.size for site in belief.sites) <= MOST_STATES
+    return isinstance(belief, JointBelief)
 
 
 def _support(belief: JointBelief | FactorizedBelief) -> WeightedStates:

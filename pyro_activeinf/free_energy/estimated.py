@@ -16,7 +16,7 @@ from ..filters.particle import every_action
 from ..filters.particle_program import ParticlePrograms
 from ..filters.prediction import Estimate, Likelihood, Prediction
 from ..records import Belief
-from ._states import states_of
+from ._states import count_of, states_of
 from .choice import choose, outcome_distributions
 from .estimator import Estimator
 from .novelty import ParameterDraws, with_novelty
@@ -133,9 +133,10 @@ class Estimated(Filter):
     @property
     def scoring_bytes(self) -> int:
         """Memory that predicting and scoring one belief takes."""
-        estimator = self.chosen(self.filter.initial())
-        numbers = estimator.numbers(self.num_particles)
-        numbers += 2 * self.num_particles * self._programs.numbers
+        belief = self.filter.initial()
+        estimator = self.chosen(belief)
+        particles = count_of(belief, estimator.states, self.num_particles)
+        numbers = estimator.numbers(particles) + 2 * particles * self._programs.numbers
         return self.filter.scoring_bytes + numbers * self.dtype.itemsize
 
     @property

@@ -174,6 +174,32 @@ def test_decompose_a_guide_gives_the_terms_of_its_draws() -> None:
     assert terms.total.shape == (3, 7, 2)
 
 
+class Counting(TMaze):
+    """Counts the calls of its programs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.moves, self.looks = 0, 0
+
+    def transition(self, state: Any, action: Any) -> Any:
+        self.moves += 1
+        return super().transition(state, action)
+
+    def observe(self, state: Any) -> Any:
+        self.looks += 1
+        return super().observe(state)
+
+
+def test_one_call_of_each_program_for_a_step_of_all_policies() -> None:
+    maze = Counting()
+    particles = ParticleFilter(maze, num_particles=50)
+    belief, energy = start(particles, (3,)), ExpectedFreeEnergy(Nested())
+    energy.decompose(maze, None, belief, ALL)
+    before = maze.moves, maze.looks
+    energy.decompose(maze, None, belief, ALL)
+    assert (maze.moves - before[0], maze.looks - before[1]) == (2, 2)
+
+
 class Peak(TorchDispatchMode):
     """Counts the numbers that are held in tensors made meanwhile."""
 

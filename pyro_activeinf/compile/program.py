@@ -47,8 +47,7 @@ def control_sizes(actions: gym.Space[Any] | None) -> tuple[int, ...]:
         return ()
     if isinstance(actions, gym.spaces.Discrete) and actions.start == 0:
         return (int(actions.n),)
-    plain = isinstance(actions, gym.spaces.MultiDiscrete) and not np.any(actions.start)
-    if plain and actions.nvec.ndim == 1:
+    if isinstance(actions, gym.spaces.MultiDiscrete) and _plain(actions):
         return tuple(int(n) for n in actions.nvec)
     raise ValueError(
         complain(
@@ -60,6 +59,11 @@ def control_sizes(actions: gym.Space[Any] | None) -> tuple[int, ...]:
             else "",
         )
     )
+
+
+def _plain(space: gym.spaces.MultiDiscrete) -> bool:
+    """Whether controls are in a row, and counted from 0."""
+    return space.nvec.ndim == 1 and not np.any(space.start)
 
 
 def compile_program(programs: Programs) -> Tables:

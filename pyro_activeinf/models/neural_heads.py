@@ -129,10 +129,10 @@ class _Perceptrons(nn.Module):
 
     def together(self, x: Tensor) -> Tensor:
         """All networks at once, each with rows of its own: ``(members, rows, in)``."""
-        *hidden, last = self.layers
-        for layer in hidden:
+        layers: list[Any] = list(self.layers)
+        for layer in layers[:-1]:
             x = silu(layer.together(x))
-        return last.together(x)
+        return layers[-1].together(x)
 
 
 class _One(PyroModule):

@@ -119,7 +119,7 @@ class MultivariateGaussian(Family):
         return value.new_zeros(value.shape[:-1])
 
     def log_partition(self, natural: Tensor) -> Tensor:
-        """Half of log |2 pi V| + m' V^-1 m."""
+        """Half of log det(2 pi V) + m' V^-1 m."""
         shift, factor = self._factored(natural)
         white = torch.linalg.solve_triangular(factor, shift.unsqueeze(-1), upper=False)
         log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)

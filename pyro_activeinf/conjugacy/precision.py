@@ -117,20 +117,20 @@ class Wishart(Family):
         return self.dim, self.dim
 
     def statistics(self, value: Tensor) -> Tensor:
-        """Log |X| and X."""
+        """Log det X and X."""
         return self.join(*WishartMoments.at(value))
 
     def log_base(self, value: Tensor) -> Tensor:
-        """Minus (d + 1) / 2 log |X|."""
+        """Minus (d + 1) / 2 log det X."""
         return -(self.dim + 1) / 2 * torch.logdet(value)
 
     def log_partition(self, natural: Tensor) -> Tensor:
-        """Log Gamma_d(nu / 2) - nu / 2 log |S / 2|."""
+        """Log Gamma_d(nu / 2) - nu / 2 log det(S / 2)."""
         half, scale = self._half_and_scale(natural)
         return torch.mvlgamma(half, self.dim) - half * torch.logdet(scale)
 
     def mean(self, natural: Tensor) -> Tensor:
-        """E[log |X|] and E[X]."""
+        """E[log det X] and E[X]."""
         half, scale = self._half_and_scale(natural)
         steps = torch.arange(self.dim, dtype=half.dtype, device=half.device) / 2
         log_det = torch.digamma(half.unsqueeze(-1) - steps).sum(-1) - torch.logdet(scale)

@@ -10,7 +10,7 @@ from .gaussian import GaussianFilter
 from .gaussian_belief import GaussianBelief
 from .gaussian_smoothing import GaussianSmoothing
 from .nested import nested_terms
-from .novelty_tables import InverseCounts, MutualInformation, TableNovelty
+from .novelty_rules import InverseCounts, MutualInformation, TableNovelty
 from .observed import ObservedFilter
 from .observed_belief import ObservedBelief
 from .particle import ParticleFilter

@@ -20,7 +20,8 @@ from .joint import Dynamics
 from .joint_arrays import JointArrays
 from .likelihood import impossible
 from .motion import action_index, by_action, fan_out, single_action
-from .novelty_tables import TableNovelty, with_novelty
+from .novelty_rules import TableNovelty
+from .novelty_tables import with_novelty
 from .smoothing import Smoothing, backward
 from .sweep import Prefixes, sweep
 
@@ -38,7 +39,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             information of states and joint outcomes). ``False`` adds it up over sites, as pymdp
             does: an upper bound, which counts redundant sites twice.
         novelty: what draws from tables with counts tell about them; their exact mutual information
-            by default, or :class:`~.novelty_tables.InverseCounts` for the approximation of the
+            by default, or :class:`~.novelty_rules.InverseCounts` for the approximation of the
             literature.
 
     Raises:

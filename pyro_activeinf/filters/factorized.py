@@ -29,7 +29,8 @@ from .joint import table_dtype
 from .likelihood import impossible
 from .mean_field import LogJoint, Potential, minimize
 from .motion import action_index
-from .novelty_tables import MutualInformation, TableNovelty, with_novelty
+from .novelty_rules import MutualInformation, TableNovelty
+from .novelty_tables import with_novelty
 
 KEPT_STEPS = 1024  # time steps whose preferences are kept
 

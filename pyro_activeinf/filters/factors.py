@@ -18,7 +18,8 @@ from .factorized_belief import FactorizedBelief
 from .joint import linked_sites, table_dtype
 from .likelihood import SiteLikelihoods
 from .mean_field import Potential
-from .novelty_tables import MutualInformation, TableNovelty, outcome_novelty, spread
+from .novelty_rules import MutualInformation, TableNovelty
+from .novelty_tables import outcome_novelty, spread
 from .outcomes import ScoredOutcomes, outcome_model, score_outcomes
 from .products import log_product, picked, product
 

@@ -12,7 +12,8 @@ from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods
 from .linear import LinearMap, linear_map
 from .motion import action_index
-from .novelty_tables import MutualInformation, TableNovelty, outcome_novelty, transition_novelty
+from .novelty_rules import MutualInformation, TableNovelty
+from .novelty_tables import outcome_novelty, transition_novelty
 from .outcomes import (
     Look,
     OutcomeModel,

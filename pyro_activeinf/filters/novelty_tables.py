@@ -2,75 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from .._checks import complain
-from ..compile import Role, Table, Tables, Variable
+from ..compile import Role, Source, Table, Tables, Variable
 from ..records import ExpectedFreeEnergyTerms
 from .joint import log_likelihood
-
-
-class TableNovelty(ABC):
-    """Information that one draw gives about the probabilities it is drawn with."""
-
-    @abstractmethod
-    def __call__(self, counts: Tensor) -> Tensor:
-        """Nats ``(*rows)`` from Dirichlet counts ``(*rows, size)``."""
-
-
-@dataclass(frozen=True)
-class MutualInformation(TableNovelty):
-    r"""The exact information gain, expected under what is predicted.
-
-    .. math::
-        I(\theta; x) = E_x KL[p(\theta|x) \| p(\theta)]
-        = \sum_i \frac{a_i}{a_0} \Big[\psi(a_i + 1) - \psi(a_0 + 1) - \log \frac{a_i}{a_0} \Big]
-
-    Filters average it over the states in which a row is used, that is, over q(o, s) and not over
-    q(o) q(s).
-
-    Reference: Da Costa et al. (2020), "Active inference on discrete state-spaces: a synthesis",
-    eq. D.15; Friston et al. (2017), "Active inference, curiosity and insight".
-
-    Example:
-        >>> round(MutualInformation()(torch.tensor([1.0, 1.0])).item(), 4)
-        0.1931
-    """
-
-    def __call__(self, counts: Tensor) -> Tensor:
-        """See the class."""
-        a = counts.double()
-        total = a.sum(-1, keepdim=True)
-        possible = a > 0
-        mean = torch.where(possible, a, 1.0) / total
-        each = torch.digamma(a + 1) - torch.digamma(total + 1) - mean.log()
-        return torch.where(possible, mean * each, 0.0).sum(-1).to(counts)
-
-
-@dataclass(frozen=True)
-class InverseCounts(TableNovelty):
-    r"""The approximation of the literature, good where counts are large.
-
-    .. math:: W_i = \frac12 \Big( \frac{1}{a_i} - \frac{1}{a_0} \Big), \qquad
-        I(\theta; x) \approx \sum_i \frac{a_i}{a_0} W_i
-
-    Reference: Friston et al. (2017), "Active inference, curiosity and insight"; Da Costa et al.
-    (2020), "Active inference on discrete state-spaces: a synthesis", eq. 40.
-
-    Example:
-        >>> round(InverseCounts()(torch.tensor([1.0, 1.0])).item(), 4)
-        0.25
-    """
-
-    def __call__(self, counts: Tensor) -> Tensor:
-        """See the class."""
-        total = counts.sum(-1)
-        return 0.5 * ((counts > 0).sum(-1) - 1) / total
+from .novelty_rules import TableNovelty, after_draws
 
 
 def with_novelty(terms: ExpectedFreeEnergyTerms, gained: Tensor) -> ExpectedFreeEnergyTerms:
@@ -83,20 +24,26 @@ def with_novelty(terms: ExpectedFreeEnergyTerms, gained: Tensor) -> ExpectedFree
 def outcome_novelty(tables: Tables, rule: TableNovelty) -> Tensor | None:
     r"""Information about the likelihood in each state, ``(states, 1 + sites)``, in nats.
 
-    .. math:: E_{p(o|s)}[I(\theta_{row(s, o)}; o_m)], \quad \text{summed over sites in group } 0
+    .. math:: E_{p(o|s)}[I(\theta_{row(s, o)}; o_m)]
 
-    Where one step draws twice from the same row, both draws are counted as if they were the first.
+    for each site by itself; in group 0 for all of them together: where sites of one step are drawn
+    from the same row, a later one counts for what it adds to the earlier ones. (Not where the row
+    depends on other outcomes of the step: then as if it were the first, which is an upper bound.)
     ``None`` where no likelihood has counts.
     """
     learned = [table for table in tables.observe if table.source is not None]
     if not learned:
         return None
     names = [site.name for site in tables.outcomes]
+    states = [(Variable(Role.STATE, site.name), site.size) for site in tables.states]
     found = tables.tensors[0].new_zeros(tables.joint_size, 1 + len(names))
-    for table in learned:
-        column = torch.zeros(1 + len(names)).to(found)
-        column[[0, 1 + names.index(table.variable.name)]] = 1.0
-        found = found + _in_state(tables, table, rule).unsqueeze(-1) * column
+    for i, table in enumerate(learned):
+        alone = _in_state(tables, table, rule)
+        added = _added(table, learned[:i], rule, states)
+        site = torch.arange(1 + len(names)) == 1 + names.index(table.variable.name)
+        found = found + alone.unsqueeze(-1) * site.to(found)
+        total = alone if added is None else added.reshape(-1)
+        found = found + total.unsqueeze(-1) * (torch.arange(1 + len(names)) == 0).to(found)
     return found
 
 
@@ -115,7 +62,9 @@ def _in_state(tables: Tables, table: Table, rule: TableNovelty) -> Tensor:
 def transition_novelty(tables: Tables, transition: Tensor, rule: TableNovelty) -> Tensor | None:
     r"""Information about the transition in each state, ``(actions, states)``, in nats.
 
-    .. math:: E_{p(s'|s,u)}[I(\theta_{row(s, u, s')}; s'_f)], \quad \text{summed over factors } f
+    .. math:: \sum_f E_{p(s'|s,u)}[I(\theta_{row(s, u, s')}; s'_f)]
+
+    Factors that are drawn from the same row count as sites of one step do.
 
     Args:
         tables: of the program.
@@ -132,19 +81,56 @@ def transition_novelty(tables: Tables, transition: Tensor, rule: TableNovelty) -
     then = [(Variable(Role.NEXT, site.name), site.size) for site in tables.states]
     do = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
     found = transition.new_zeros(transition.shape[:2])
-    for table in learned:
-        beside = [pair for pair in then if pair[0] in table.parents]
-        each = _spread(table, rule, [*do, *now, *(beside and then)])
-        each = each.reshape(*transition.shape[:2], -1)
-        found = found + ((transition * each).sum(-1) if beside else each.squeeze(-1))
+    for i, table in enumerate(learned):
+        each = _added(table, learned[:i], rule, [*do, *now])
+        if each is None:
+            every = _spread(table, rule, [*do, *now, *then]).reshape(transition.shape)
+            found = found + (transition * every).sum(-1)
+        else:
+            found = found + each.reshape(found.shape)
+    return found
+
+
+def _added(
+    table: Table,
+    earlier: Sequence[Table],
+    rule: TableNovelty,
+    order: Sequence[tuple[Variable, int]],
+) -> Tensor | None:
+    """What a draw adds to those of earlier tables from the same row, over values of variables.
+
+    ``None`` where the row depends on other variables than these.
+    """
+    variables, sizes = [v for v, _ in order], [size for _, size in order]
+    if any(parent not in variables for parent in table.parents):
+        return None
+    source = _source(table)
+    repeated = torch.zeros(sizes, dtype=torch.long, device=source.rows.device)
+    for other in earlier:
+        same = _source(other).owner is source.owner
+        if same and all(parent in variables for parent in other.parents):
+            rows = [_laid_out(_source(t).rows, t, variables) for t in (table, other)]
+            repeated = repeated + (rows[0] == rows[1])
+    found = _spread(table, rule, order)
+    for draws in range(1, int(repeated.max()) + 1):
+        more = _laid_out(after_draws(rule, source.counts, draws), table, variables)
+        found = torch.where(repeated == draws, more, found)
     return found
 
 
 def spread(table: Table, rule: TableNovelty, order: Sequence[Variable]) -> Tensor:
     """Information of a table's rows with a dim for each variable of ``order``, to broadcast."""
+    return _laid_out(rule(_source(table).counts), table, order)
+
+
+def _source(table: Table) -> Source:
     if table.source is None:
         raise ValueError(complain("table", "one with counts", f"that of {table.variable.name}"))
-    values = rule(table.source.counts)
+    return table.source
+
+
+def _laid_out(values: Tensor, table: Table, order: Sequence[Variable]) -> Tensor:
+    """Values ``(*parents)`` of a table with a dim for each variable of ``order``."""
     dims = [table.parents.index(v) for v in order if v in table.parents]
     sizes = [values.shape[table.parents.index(v)] if v in table.parents else 1 for v in order]
     return values.permute(dims).reshape(sizes)

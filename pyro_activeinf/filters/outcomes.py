@@ -86,7 +86,7 @@ class ScoredOutcomes:
 
     @property
     def brief(self) -> Tensor:
-        """What G is made of, ``(states, outcomes + 1)``: p(o|s), and what is linear in the state."""
+        """What G is made of, ``(states, outcomes + 1)``: p(o|s), and a part linear in the state."""
         groups = len(self.model.sites) + 1
         counted = self.model.groups[:, 0] > 0
         linear = self.worth[:, 2 * groups] - self.worth[:, 0] - self.worth[:, 3 * groups]

@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
-from scipy.integrate import dblquad, quad
-from scipy.stats import dirichlet
 from torch import Tensor
 
 from pyro_activeinf.filters import (
@@ -17,70 +16,10 @@ from pyro_activeinf.filters import (
     MutualInformation,
 )
 from pyro_activeinf.free_energy.policies import score_policies
+from pyro_activeinf.models import CategoricalTable, GenerativeModel
 from pyro_activeinf.planning import OpenLoop, Sophisticated
 from tests.learning.counted import Learned
 from tests.oracles import assert_close
-
-
-def entropy(probs: np.ndarray) -> float:
-    positive = probs[probs > 0]
-    return float(-(positive * np.log(positive)).sum())
-
-
-@pytest.mark.parametrize("a", [(1.0, 1.0), (0.5, 3.0), (7.0, 2.5), (40.0, 1.0)])
-def test_two_outcomes_against_quadrature(a: tuple[float, float]) -> None:
-    def integrand(p: float) -> float:
-        return entropy(np.array([p, 1 - p])) * float(dirichlet.pdf([p, 1 - p], a))
-
-    mean = quad(integrand, 0, 1, epsabs=1e-11, limit=200)[0]
-    expected = entropy(np.array(a) / sum(a)) - mean
-    assert_close(MutualInformation()(torch.tensor(a)), expected, 1e-8)
-
-
-def test_three_outcomes_against_quadrature() -> None:
-    a = np.array([1.5, 2.0, 4.0])
-    log_norm = math.lgamma(a.sum()) - sum(map(math.lgamma, a))
-
-    def integrand(y: float, x: float) -> float:  # theta = x, (1 - x) y, rest
-        theta = np.array([x, (1 - x) * y, (1 - x) * (1 - y)])
-        density = np.exp(log_norm) * np.prod(theta ** (a - 1)) * (1 - x)
-        return entropy(theta) * float(density)
-
-    mean = dblquad(integrand, 0, 1, 0, 1, epsabs=1e-8)[0]
-    expected = entropy(a / a.sum()) - mean
-    assert_close(MutualInformation()(torch.as_tensor(a)), expected, 1e-6)
-
-
-def test_five_outcomes_against_sampling() -> None:
-    a = torch.tensor([0.3, 1.0, 2.0, 0.7, 5.0])
-    draws = torch.distributions.Dirichlet(a).sample((20_000,))
-    each = -torch.special.entr(draws).sum(-1) + torch.special.entr(a / a.sum()).sum()
-    error = each.std() / math.sqrt(len(each))
-    assert abs(float(MutualInformation()(a) - each.mean())) < 3 * float(error)
-
-
-def test_the_gain_is_that_of_the_posterior() -> None:
-    a = torch.tensor([0.3, 1.0, 2.0])
-    prior = torch.distributions.Dirichlet(a)
-    gain = sum(
-        float(p) * torch.distributions.kl_divergence(torch.distributions.Dirichlet(a + e), prior)
-        for p, e in zip(a / a.sum(), torch.eye(3), strict=True)
-    )
-    assert_close(MutualInformation()(a), float(gain), 1e-12)
-
-
-@pytest.mark.parametrize("rule", [MutualInformation(), InverseCounts()])
-def test_impossible_outcomes_tell_nothing(rule: MutualInformation) -> None:
-    assert_close(rule(torch.tensor([2.0, 0.0, 1.0])), rule(torch.tensor([2.0, 1.0])), 1e-14)
-    assert rule(torch.tensor([3.0, 0.0])) == 0
-
-
-def test_the_approximation_is_good_for_large_counts() -> None:
-    a = torch.tensor([[300.0, 500.0, 400.0], [3.0, 5.0, 4.0]])
-    ratio = InverseCounts()(a) / MutualInformation()(a)
-    assert abs(float(ratio[0]) - 1) < 0.01 < abs(float(ratio[1]) - 1)
-    w = 0.5 * (1 / a - 1 / a.sum(-1, keepdim=True))
-    assert_close(InverseCounts()(a), (a / a.sum(-1, keepdim=True) * w).sum(-1), 1e-12)
 
 
 def gain(counts: Tensor) -> float:
@@ -96,6 +35,21 @@ def novelty_by_hand(model: Learned, q: np.ndarray) -> dict[str, float]:
         third += q[a, b] * gain(model.look.counts[2 - b])
         second += q[a, b] * sum(float(look[b, o]) * gain(model.word.counts[o, a]) for o in range(3))
     return {"first": first, "second": second, "third": third}
+
+
+def twice(counts: Tensor) -> float:
+    """Information of two draws, from the entropy of both of them together."""
+    a, total = counts, counts.sum()
+    joint = a[:, None] * (a + torch.eye(len(a))) / (total * (total + 1))
+    mean = torch.special.entr(a / total).sum() - gain(a)  # E[H(theta)]
+    return float(torch.special.entr(joint).sum() - 2 * mean)
+
+
+def together_by_hand(model: Learned, q: np.ndarray) -> float:
+    """Of all outcomes: where b is 1, first and third are drawn from the same row."""
+    same = model.look.counts[1]
+    both = q[:, 1].sum() * (2 * gain(same) - twice(same))
+    return sum(novelty_by_hand(model, q).values()) - float(both)
 
 
 def moved_by_hand(model: Learned, q: np.ndarray, u: int) -> float:
@@ -116,14 +70,12 @@ def test_a_step_against_sums_by_hand(u: int, joint: bool) -> None:
     before = filter.update(filter.initial(), {"second": 1})
     after = filter.predict(before, u)
     terms = filter.expected_free_energy(after)
-    each = novelty_by_hand(model, after.probs.reshape(2, 3).numpy())
+    q = after.probs.reshape(2, 3).numpy()
+    each, total = novelty_by_hand(model, q), together_by_hand(model, q)
     moved = moved_by_hand(model, before.probs.reshape(2, 3).numpy(), u)
-    assert_close(terms.novelty, sum(each.values()) + moved, 1e-12)
-    assert_close(
-        filter.expected_free_energy(filter.unpack(after.probs, 1)).novelty,
-        sum(each.values()),
-        1e-12,
-    )
+    assert_close(terms.novelty, total + moved, 1e-12)
+    alone = filter.expected_free_energy(filter.unpack(after.probs, 1))
+    assert_close(alone.novelty, total, 1e-12)
     for name, part in terms.per_site.items():
         assert_close(part.novelty, each[name], 1e-12)
     assert_close(terms.total, -(terms.pragmatic + terms.epistemic + terms.novelty), 1e-12)
@@ -209,3 +161,42 @@ def test_independent_factors_against_sums_by_hand(u: int) -> None:
     assert filter.update(after, {}).gained is None
     rough = FactorizedFilter(model, novelty=InverseCounts())
     assert abs(float(rough.expected_free_energy(after).novelty - terms.novelty)) > 1e-3
+
+
+class Twins(GenerativeModel):
+    """Three factors that move by the same table, and are seen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.move = CategoricalTable(torch.tensor([[1.0, 2.0], [0.5, 3.0]]))
+
+    def initial(self) -> list[Tensor]:
+        return [pyro.sample(n, dist.Categorical(torch.tensor([0.3, 0.7]))) for n in "abc"]
+
+    def transition(self, state: list[Tensor], action: None) -> list[Tensor]:
+        return [pyro.sample(n, self.move(s)) for n, s in zip("abc", state, strict=True)]
+
+    def observe(self, state: list[Tensor]) -> None:
+        pyro.sample("o", dist.Categorical(torch.eye(2)[state[0]]))
+
+
+def test_draws_from_one_row_are_counted_together() -> None:
+    """Against the entropy of all draws together, in every state."""
+    model = Twins()
+    filter = ExactFilter(model)
+    counts = model.move.counts
+    for state, found in zip(
+        itertools.product(range(2), repeat=3), filter._current().gained[0], strict=True
+    ):
+        expected = 0.0
+        for row in range(2):
+            n, a = state.count(row), counts[row]
+            mean = torch.special.entr(a / a.sum()).sum() - gain(a)
+            for draws in itertools.product(range(2), repeat=n):
+                seen, log_p = a.clone(), torch.zeros(())
+                for x in draws:
+                    log_p = log_p + (seen[x] / seen.sum()).log()
+                    seen[x] += 1
+                expected -= float(log_p.exp() * log_p)
+            expected -= n * float(mean)
+        assert_close(found, expected, 1e-12)

@@ -112,7 +112,7 @@ class Problem:
 
 @dataclass(frozen=True)
 class Measured:
-    """Errors of epistemic value in nats, and milliseconds of one prediction."""
+    """Errors of epistemic value in nats, and the time that one prediction takes."""
 
     problem: str
     estimator: str
@@ -122,7 +122,7 @@ class Measured:
     bias: float
     bias_error: float  # standard error of the bias
     deviation: float  # standard deviation of one estimate
-    milliseconds: float
+    milliseconds: float  # of the processor
 
 
 def samplers(problem: Problem) -> dict[str, Estimator]:
@@ -269,9 +269,9 @@ def _sizes(total: int, chunk: int) -> Iterator[int]:
 
 
 def _seconds(estimator: Estimator, prediction: Prediction) -> float:
-    start = time.perf_counter()
+    start = time.process_time()
     estimator(prediction)
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def figure_of(measured: Sequence[Measured]) -> Figure:

@@ -19,6 +19,7 @@ from .mixed import Mixed
 from .nested import Nested
 from .outcome_rules import Quadrature, finite_support
 
+CAUTIOUS = Nested(include_self=True)
 MOST_OUTCOMES = 4096  # joint outcomes that are enumerated unasked
 
 
@@ -28,7 +29,8 @@ def choose(belief: Belief | None, outcomes: Mapping[str, Any]) -> Estimator:
     - every outcome can be enumerated: :class:`Exact`;
     - a Gaussian belief and Gaussian outcomes: :class:`Gaussian`;
     - a discrete belief, and real outcomes of at most three numbers: :class:`Mixed`;
-    - anything else: :class:`Nested`.
+    - anything else: :class:`Nested`, with each particle among its own inner ones, so that it does
+      not promise more than there is to learn.
 
     Args:
         belief: what is believed about the state; ``None`` where there are only draws of it.
@@ -48,15 +50,15 @@ def choose(belief: Belief | None, outcomes: Mapping[str, Any]) -> Estimator:
     others = [outcomes[name] for name, support in supports.items() if support is None]
     joint = math.prod(len(support) for support in supports.values() if support is not None)
     if not others:
-        return Exact() if joint <= MOST_OUTCOMES else Nested()
+        return Exact() if joint <= MOST_OUTCOMES else CAUTIOUS
     if not all(_gaussian(fn) for fn in others):
-        return Nested()
+        return CAUTIOUS
     if len(others) == len(outcomes) and isinstance(belief, GaussianBelief):
         return Gaussian()
     rule = Quadrature()
     grid = joint * rule.nodes ** sum(fn.event_shape.numel() for fn in others)
     discrete = isinstance(belief, JointBelief | FactorizedBelief)
-    return Mixed(rule) if discrete and grid <= MOST_OUTCOMES else Nested()
+    return Mixed(rule) if discrete and grid <= MOST_OUTCOMES else CAUTIOUS
 
 
 def _gaussian(fn: Any) -> bool:

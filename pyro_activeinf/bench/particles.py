@@ -91,6 +91,7 @@ class Maze:
     """The T-maze by particles beside the tables."""
 
     largest_score: float  # of any term of any policy and step, in standard errors
+    within_three: float  # share of terms within three standard errors
     same_best: bool
     terms: int
 
@@ -177,7 +178,7 @@ def maze(particles: int = 4000, horizon: int = 3) -> Maze:
     seen = {"position": 0, "reward": 0}
     exact, sampled = ExactFilter(TMaze()), ParticleFilter(TMaze(), num_particles=particles)
     truth = OpenLoop(horizon)(exact, exact.update(exact.initial(), seen))
-    start, totals, largest, count = sampled.update(sampled.initial(), seen), [], 0.0, 0
+    start, totals, scores = sampled.update(sampled.initial(), seen), list[float](), list[float]()
     for i, policy in enumerate(truth.policies):
         belief, total = start, torch.zeros(())
         for t, action in enumerate(policy):
@@ -187,11 +188,13 @@ def maze(particles: int = 4000, horizon: int = 3) -> Maze:
             for name in ("pragmatic", "epistemic", "total"):
                 away = abs(float(getattr(terms, name) - getattr(truth.per_step, name)[i, t]))
                 error = float(terms.standard_error[name])
-                largest, count = max(largest, away / max(error, 1e-3)), count + 1
+                scores.append(away / max(error, 1e-3))
         totals.append(float(total))
     best = int(np.argmin(totals))
     least = truth.expected_free_energy.min()
-    return Maze(largest, bool(truth.expected_free_energy[best] < least + 1e-9), count)
+    same = bool(truth.expected_free_energy[best] < least + 1e-9)
+    within = float(np.mean([score <= 3 for score in scores]))
+    return Maze(max(scores), within, same, len(scores))
 
 
 @dataclass(frozen=True)
@@ -286,6 +289,8 @@ def summary(found: Findings) -> dict[str, Any]:
             if each.inner == 1000
         },
         "T-maze, largest score": found.maze.largest_score,
+        "T-maze, share within 3 standard errors": found.maze.within_three,
+        "T-maze, terms": found.maze.terms,
         "T-maze, same best policy": found.maze.same_best,
     }
 

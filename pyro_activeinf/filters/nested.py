@@ -147,11 +147,14 @@ def standard_error(weights: Tensor, values: Tensor) -> Tensor:
     r"""Standard error of a weighted mean, ``(*batch)``, of independent particles.
 
     .. math:: \sqrt{\frac{\sum_i w_i^2 (x_i - \bar x)^2}{1 - \sum_i w_i^2}}
+
+    Infinite where one particle has all of the weight: it does not tell.
     """
     with torch.no_grad():
         away = values - expected(weights, values)
         square = expected(weights, weights * away.square())
-        return (square / (1 - weights.square().sum(0))).sqrt()
+        spare = 1 - weights.square().sum(0)  # 0 where one particle has all of the weight
+        return torch.where(spare > 0, square / spare, math.inf).sqrt()
 
 
 def _inner(particles: int, number: int | None, self_inclusion: bool) -> Tensor | None:

@@ -36,6 +36,7 @@ def test_the_maze_by_particles() -> None:
     found = particles.maze(particles=500, horizon=2)
     assert found.same_best
     assert found.largest_score < 4
+    assert found.within_three > 0.95
     assert found.terms == 16 * 2 * 3
 
 
@@ -45,7 +46,7 @@ def test_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert [evidence.within(n) for n in (0.5, 1.5, 2.5)] == [0.0, 0.5, 1.0]
     monkeypatch.setattr(particles, "evidence", lambda **options: evidence)
     monkeypatch.setattr(particles, "many", lambda: (1.0, 0.1))
-    monkeypatch.setattr(particles, "maze", lambda: particles.Maze(1.5, True, 6))
+    monkeypatch.setattr(particles, "maze", lambda: particles.Maze(1.5, 1.0, True, 6))
     one = particles.nested(10, True, repeats=2)
     monkeypatch.setattr(particles, "nested", lambda *options: one)
     found = particles.run(tmp_path, runs=2, progress=False)

@@ -134,6 +134,7 @@ def test_standard_error_of_equal_weights_is_the_usual_one() -> None:
     values = torch.randn(9, 2)
     found = standard_error(torch.full((9, 1), 1 / 9).expand(9, 2), values)
     torch.testing.assert_close(found, values.std(0) / 3)
+    assert standard_error(torch.ones(1), torch.randn(1)) == math.inf
 
 
 def test_gradients_reach_the_states() -> None:

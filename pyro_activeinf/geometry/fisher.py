@@ -124,15 +124,15 @@ def joined(parts: Sequence[Tensor | None], like: Sequence[Tensor]) -> Tensor:
     return torch.cat([row.reshape(-1) for row in rows])
 
 
-def trace_of(guide: Program, args: Any, kwargs: Any, values: Any = None) -> Any:
-    """A run of the guide that nobody else sees and that uses up no random numbers."""
+def run_of(guide: Program, args: Any, kwargs: Any, values: Any = None) -> Any:
+    """A run of the guide that nobody else sees, with given values of its sites or new ones."""
     program = guide if values is None else poutine.replay(guide, trace=values)
-    with poutine.block(), torch.random.fork_rng(devices=[]):
+    with poutine.block():
         return poutine.trace(program).get_trace(*args, **kwargs)
 
 
-def terms_of(trace: Any, num_samples: int) -> list[Term]:
-    """Terms of the sites of a run whose values are fixed."""
+def terms_of(trace: Any, num_samples: int, weight: float = 1.0) -> list[Term]:
+    """Terms of the sites of a run whose values are fixed, each with a weight."""
     found = []
     for site in trace.nodes.values():
         if site["type"] != "sample" or site["is_observed"] or site_is_subsample(site):
@@ -140,7 +140,8 @@ def terms_of(trace: Any, num_samples: int) -> list[Term]:
         fn = plain(site["fn"])
         if not isinstance(fn, Delta):
             found.append(_term(fn, site, num_samples))
-    return [term for term in found if term.coordinates.requires_grad]
+    found = [term for term in found if term.coordinates.requires_grad]
+    return [Term(one.family, one.coordinates, weight * one.metric) for one in found]
 
 
 def plain(fn: Any) -> Any:
@@ -179,7 +180,7 @@ def _family(fn: Any) -> Family | None:
 
 def _sampled(fn: Any, site: Any, num_samples: int) -> Term:
     """The covariance of the score of samples."""
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
+    with torch.no_grad():
         draws = fn.sample((num_samples,))
     scores = fn.log_prob(draws)
     counts = _counts(site, fn.batch_shape, scores).expand(scores.shape) / num_samples

@@ -10,10 +10,11 @@ from pyro.optim import PyroOptim
 from torch import Tensor, nn
 
 from .._checks import complain, finite, nonnegative, positive_int
-from .fisher import Fisher, Program, joined, terms_of, trace_of
+from .fisher import Fisher, Program, joined, run_of, terms_of
 from .retractions import FirstOrder, Retraction, flat
 from .solvers import ConjugateGradient, Dense, Solver
 
+SCORES = 64  # samples of a score that is not known, in each run
 MANY = 1500  # parameters, from which on products with vectors are quicker
 
 
@@ -25,8 +26,8 @@ class NaturalGradient(torch.optim.Optimizer):
 
     The information of a site is exact where its distribution belongs to a known family or has
     a geometry that can be computed (see :class:`StatisticalManifold`), else the covariance of the
-    score of samples. A site that depends on earlier ones is taken at a sample of these. The guide
-    is run once more in each step, with the arguments of its last call.
+    score of samples. A site that depends on earlier ones is taken at samples of these. The guide
+    is run again in each step, with the arguments of its last call.
 
     Args:
         guide: a module (also one of Pyro's auto-guides, once called), or a function, whose
@@ -40,7 +41,8 @@ class NaturalGradient(torch.optim.Optimizer):
             :math:`\tfrac12 v^\top G v`.
         retraction: ``FirstOrder()`` by default, or ``ExponentialMap()``.
         solver: ``Dense()`` by default, ``ConjugateGradient()`` where there are many parameters.
-        num_samples: of the score, where samples are needed.
+        num_samples: runs of the guide over which the information is averaged; take more where sites
+            depend on earlier ones, as in a network's guide of an episode.
 
     Attributes:
         guide: the guide, or a function that remembers with what it is called.
@@ -86,7 +88,7 @@ class NaturalGradient(torch.optim.Optimizer):
         trust_region: float | None = None,
         retraction: Retraction | None = None,
         solver: Solver | None = None,
-        num_samples: int = 64,
+        num_samples: int = 1,
     ) -> None:
         if not callable(guide):
             raise TypeError(complain("guide", "a module or a function", repr(guide)))
@@ -125,23 +127,31 @@ class NaturalGradient(torch.optim.Optimizer):
 
     def fisher(self) -> Fisher:
         """The information at the present parameters, with the arguments of the last call."""
-        with torch.no_grad():
-            values = trace_of(self._program, *self._args)
+        parameters, runs = self._parameters(), self._runs()
         with torch.enable_grad():
-            run = trace_of(self._program, *self._args, values=values)
-        return Fisher(terms_of(run, self.num_samples), self._parameters())
+            return self._at(runs, parameters)
+
+    def _runs(self) -> list[Any]:
+        """Values of all sites, which stay as they are while parameters move."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return [run_of(self._program, *self._args) for _ in range(self.num_samples)]
+
+    def _at(self, runs: list[Any], parameters: list[Tensor]) -> Fisher:
+        terms = []
+        with torch.random.fork_rng(devices=[]):  # the same scores are sampled each time
+            for run in runs:
+                trace = run_of(self._program, *self._args, values=run)
+                terms += terms_of(trace, SCORES, 1 / len(runs))
+        return Fisher(terms, parameters)
 
     def _move(self) -> None:
         options = self.param_groups[0]
-        parameters = self._parameters()
-        with torch.no_grad():
-            values = trace_of(self._program, *self._args)
+        parameters, runs = self._parameters(), self._runs()
         now = flat(parameters)
 
         def look(place: Tensor) -> Fisher:
             _write(parameters, place)
-            run = trace_of(self._program, *self._args, values=values)
-            return Fisher(terms_of(run, self.num_samples), parameters)
+            return self._at(runs, parameters)
 
         fisher = look(now)
         if not fisher.terms:
@@ -156,6 +166,9 @@ class NaturalGradient(torch.optim.Optimizer):
             end, kept = self.retraction.move(fisher, step, look)
         finally:
             _write(parameters, now)
+        if not bool(end.isfinite().all()):
+            way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
+            raise ValueError(complain("step", "finite numbers", "others", way_out))
         _write(parameters, end)
         self._velocity = kept.detach() if options["momentum"] else None
 
@@ -184,7 +197,8 @@ class NaturalGradient(torch.optim.Optimizer):
 
     def _parameters(self) -> list[Tensor]:
         if not isinstance(self._program, nn.Module):
-            trace = trace_of(self._program, *self._args)
+            with torch.random.fork_rng(devices=[]):
+                trace = run_of(self._program, *self._args)
             sites = (site for site in trace.nodes.values() if site["type"] == "param")
             self.param_groups[0]["params"] = [site["value"].unconstrained() for site in sites]
         return list(self.param_groups[0]["params"])

@@ -23,6 +23,8 @@ from pyro_activeinf.geometry import (
     FirstOrder,
     NaturalGradient,
 )
+from pyro_activeinf.guides import Amortized
+from pyro_activeinf.models import LinearGaussian
 
 PRECISIONS = torch.logspace(-3, 3, 5, dtype=torch.float64)
 
@@ -228,16 +230,36 @@ def test_information_of_a_network_with_samples_of_the_score() -> None:
 
     exact = NaturalGradient(guide_of(lambda base: base)).fisher().matrix()
     sampled = NaturalGradient(
-        guide_of(lambda base: dist.TransformedDistribution(base, [flow])), num_samples=2000
+        guide_of(lambda base: dist.TransformedDistribution(base, [flow])), num_samples=32
     )
     terms = sampled.fisher().terms
     assert terms[0].family is None
-    scores = terms[0].coordinates.reshape(2000, 4)
+    scores = torch.cat([term.coordinates.reshape(-1, 4) for term in terms])[:2000]
     params = list(net.parameters())
     rows = torch.autograd.grad(scores[:, 0], params, torch.eye(2000), is_grads_batched=True)
     flat = torch.cat([row.flatten(1) for row in rows], -1)
     found = 4 * flat.T @ flat / 2000
     assert torch.allclose(found, exact, rtol=0.15, atol=0.15 * exact.max().item())
+
+
+def test_a_network_that_recognizes_an_episode() -> None:
+    """Later states depend on earlier ones: the information is averaged over several runs."""
+    with pyro.settings.context(module_local_params=True):
+        one = torch.eye(1)
+        model = LinearGaussian(one, C=one, Q=one, R=one)
+        guide = Amortized(model, [8])
+        data = {"o": 2 * torch.randn(2, 3, 1)}
+        guide(data)
+        energy = VariationalFreeEnergy(num_particles=20, vectorize_particles=True)(model, guide)
+        optimizer = NaturalGradient(guide, lr=0.3, damping=1e-2, trust_region=1.0, num_samples=4)
+        losses = []
+        for _ in range(10):
+            optimizer.zero_grad()
+            loss = energy(data)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+    assert losses[-1] < losses[0] - 2.0
 
 
 def test_momentum_is_carried_along() -> None:
@@ -271,6 +293,15 @@ def test_random_numbers_are_left_alone() -> None:
     pyro.set_rng_seed(3)
     optimizer.step()
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_a_step_that_is_not_finite_is_not_taken() -> None:
+    guide = Single()
+    optimizer = NaturalGradient(guide)
+    (guide.loc * float("nan")).backward()
+    with pytest.raises(ValueError, match="`step`"):
+        optimizer.step()
+    assert guide.loc.item() == 0.0
 
 
 def test_wrong_arguments_are_named() -> None:

@@ -60,8 +60,8 @@ class CrossEntropy(Planner):
         >>> walk = LinearGaussian(torch.eye(1), B=torch.eye(1), goal=torch.ones(1), bound=2.0)
         >>> filter = GaussianFilter(walk)
         >>> posterior = CrossEntropy(horizon=2, iterations=10)(filter, filter.initial())
-        >>> posterior.policies[0].round(decimals=1).flatten().tolist()  # to the goal, and stay
-        [1.0, 0.0]
+        >>> posterior.policies[0, 0].round(decimals=1).tolist()  # to the goal
+        [1.0]
     """
 
     def __init__(  # noqa: PLR0913

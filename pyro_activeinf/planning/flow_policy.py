@@ -26,7 +26,9 @@ DRAWS = 64  # of which the most probable one stands for a restart
 class FlowPolicy(GuideFamily):
     r"""A normalizing flow over a whole policy: several ways to a goal, and how actions correlate.
 
-    .. math:: u = c + h \tanh(m + \sigma f(z)), \qquad z \sim N(0, 1)
+    .. math::
+        u = c + h \, \frac{x}{(1 + |x|^6)^{1/6}}, \qquad x = m + \sigma f(z), \quad
+        z \sim N(0, 1)
 
     One flow f serves all restarts and members of the batch, each with its own m, :math:`\sigma`
     and a few numbers that the flow depends on.

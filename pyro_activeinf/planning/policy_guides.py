@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import ABC, ABCMeta, abstractmethod
 from typing import Any
 
@@ -11,13 +10,13 @@ import pyro.distributions as dist
 import torch
 from pyro.nn import PyroModule
 from torch import Tensor
-from torch.nn.functional import softplus
 
 from ..filters import Filter
 from ..models.unroll import plates
 from ..records import Belief
 from .action_box import ActionBox
 
+BEND = 6  # k: how late and how sharply numbers bend towards the bounds
 NEAR = 0.02  # no closer to a bound, in half widths, does a guide begin: slopes are flat there
 
 
@@ -63,8 +62,11 @@ class BoxGuide(PolicyGuide):
     r"""A guide over a box: real numbers, squashed into the bounds.
 
     .. math::
-        x \sim q(x), \qquad u = c + h \tanh x, \qquad
+        x \sim q(x), \qquad u = c + h \, \frac{x}{(1 + |x|^k)^{1/k}}, \qquad
         \log q(u) = \log q(x) - \log |du / dx|
+
+    With k = 6 the map is straight but for the last fifth before the bounds, so that what is simple
+    in actions is simple in x.
 
     Args:
         box: bounds c - h and c + h.
@@ -100,16 +102,18 @@ class BoxGuide(PolicyGuide):
     def squash(self, x: Tensor) -> Tensor:
         """From numbers ``(.., numbers)`` to policies ``(.., time, *event)``."""
         steps = x.unflatten(-1, (self.horizon, *self.box.event))
-        return self.box.center + self.box.half_width * steps.tanh()
+        inside = steps * (1 + steps.abs() ** BEND) ** (-1 / BEND)
+        return self.box.center + self.box.half_width * inside
 
     def numbers_of(self, policies: Tensor) -> Tensor:
         """From policies ``(.., time, *event)`` to numbers ``(.., numbers)``, not too far out."""
         inside = ((policies - self.box.center) / self.box.half_width).clamp(NEAR - 1, 1 - NEAR)
-        return inside.atanh().flatten(-1 - len(self.box.event))
+        x = inside * (1 - inside.abs() ** BEND) ** (-1 / BEND)
+        return x.flatten(-1 - len(self.box.event))
 
     def _log_slopes(self, x: Tensor) -> Tensor:
         """log |du / dx|, ``(..)``."""
-        slopes = 2 * (math.log(2) - x - softplus(-2 * x))
+        slopes = -(1 + 1 / BEND) * (x.abs() ** BEND).log1p()
         return slopes.sum(-1) + self.horizon * self.box.half_width.log().sum()
 
 

@@ -39,10 +39,10 @@ def test_plans_as_a_linear_quadratic_regulator() -> None:
     model = cart(kind=Lazy)
     filter = GaussianFilter(model)
     for precision in (1.0, 16.0):
-        posterior = Variational(4, 20, precision=precision)(filter, filter.initial())
+        posterior = Variational(4, 8, precision=precision)(filter, filter.initial())
         control = torch.full((1, 1), 1 / (precision * 0.5**2))
         expected = best_plan(model, model.mean, 4, control)
-        torch.testing.assert_close(posterior.policies[0], expected, atol=2e-3, rtol=0)
+        torch.testing.assert_close(posterior.policies[0], expected, atol=2e-4, rtol=0)
 
 
 def test_any_optimizer_will_do() -> None:
@@ -97,10 +97,10 @@ def test_goes_on_from_its_last_solution() -> None:
     planner = Variational(6, 20, precision=16.0)
     first = planner(filter, filter.initial())
     moved = filter.predict(filter.initial(), first.policies[0, 0])
-    quick = Variational(6, 1, precision=16.0)
-    fresh = quick(filter, moved)
-    quick._last = planner._last
-    warm = quick(filter, moved)
+    idle = Variational(6, 1, precision=16.0, optimizer=partial(torch.optim.Adam, lr=1e-4))
+    fresh = idle(filter, moved)
+    idle._last = planner._last
+    warm = idle(filter, moved)
     expected = best_plan(model, moved.mean, 6, torch.full((1, 1), 0.25))
     assert (warm.policies[0] - expected).abs().max() < 0.1
     assert (fresh.policies[0] - expected).abs().max() > 1.0

@@ -9,9 +9,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .. import ops
+from .. import geometry, ops
 from .family import Family
-from .newton import inverse_dirichlet
+from .known import Known
 
 
 def finite_log(probs: Tensor) -> Tensor:
@@ -60,10 +60,11 @@ class CountMoments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Dirichlet(Family):
+class Dirichlet(Known):
     r"""Probabilities. :math:`T(x) = \log x`, :math:`\lambda` the concentrations, h = 1/prod x."""
 
     dim: int
+    geometry = geometry.Dirichlet()
     moments_type = DirichletMoments
 
     @property
@@ -84,35 +85,16 @@ class Dirichlet(Family):
         """Minus the sum of the logarithms."""
         return -value.log().sum(-1)
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Logarithm of the multivariate beta function."""
-        return natural.lgamma().sum(-1) - natural.sum(-1).lgamma()
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """E[log x]."""
-        return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """By Newton's method."""
-        return inverse_dirichlet(mean)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether all are positive."""
-        return ((natural > 0) & natural.isfinite()).all(-1)
-
     def neutral(self) -> Tensor:
         """One of each."""
         return torch.ones(self.dim)
 
-    def distribution(self, natural: Tensor) -> Any:
-        """Dirichlet."""
-        return dist.Dirichlet(natural)
-
 
 @dataclass(frozen=True)
-class Beta(Family):
+class Beta(Known):
     r"""A probability. :math:`T(x) = (\log x, \log(1 - x))`, :math:`\lambda = (a, b)`."""
 
+    geometry = geometry.Beta()
     moments_type = BetaMoments
     parts = ((), ())
     event_shape = ()
@@ -125,29 +107,9 @@ class Beta(Family):
         """Minus the sum of both."""
         return -value.log() - (-value).log1p()
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Logarithm of the beta function."""
-        return natural.lgamma().sum(-1) - natural.sum(-1).lgamma()
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """E[log x] and E[log(1 - x)]."""
-        return torch.digamma(natural) - torch.digamma(natural.sum(-1, keepdim=True))
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """By Newton's method."""
-        return inverse_dirichlet(mean)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether both are positive."""
-        return ((natural > 0) & natural.isfinite()).all(-1)
-
     def neutral(self) -> Tensor:
         """One of each."""
         return torch.ones(2)
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Beta."""
-        return dist.Beta(natural[..., 0], natural[..., 1])
 
 
 @dataclass(frozen=True)
@@ -239,9 +201,10 @@ class Bernoulli(Family):
 
 
 @dataclass(frozen=True)
-class Poisson(Family):
+class Poisson(Known):
     r"""A count. :math:`T(x) = x`, :math:`\lambda` the logarithm of the rate, h = 1/x!."""
 
+    geometry = geometry.Poisson()
     moments_type = CountMoments
     parts = ((),)
     event_shape = ()
@@ -254,26 +217,6 @@ class Poisson(Family):
         """Minus log x!."""
         return -(value + 1.0).lgamma()
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """The rate."""
-        return natural[..., 0].exp()
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """The rate."""
-        return natural.exp()
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """Logarithm."""
-        return mean.log()
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether it is a number."""
-        return natural[..., 0].isfinite()
-
     def neutral(self) -> Tensor:
         """A rate of one."""
         return torch.zeros(1)
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Poisson."""
-        return dist.Poisson(natural[..., 0].exp())

@@ -10,7 +10,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .. import geometry
 from .family import Family
+from .known import Known
 
 LOG_2PI = math.log(2 * math.pi)
 FLAT = 1e-2  # precision of a belief that says little
@@ -41,7 +43,7 @@ class VectorMoments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gaussian(Family):
+class Gaussian(Known):
     r"""A number. :math:`T(x) = (x, x^2)`, :math:`\lambda = (m / v, -1 / 2v)`, h = 1.
 
     Example:
@@ -50,6 +52,7 @@ class Gaussian(Family):
         Normal(loc: 1.0, scale: 2.0)
     """
 
+    geometry = geometry.Normal()
     moments_type = GaussianMoments
     parts = ((), ())
     event_shape = ()
@@ -62,35 +65,9 @@ class Gaussian(Family):
         """Zero."""
         return torch.zeros_like(value)
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Half of log(2 pi v) + m^2 / v."""
-        first, second = natural.unbind(-1)
-        return -first.square() / (4 * second) - (-second / math.pi).log() / 2
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """E[x] and E[x^2]."""
-        variance = -0.5 / natural[..., 1]
-        loc = natural[..., 0] * variance
-        return torch.stack([loc, loc.square() + variance], -1)
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """From E[x] and E[x^2]."""
-        loc, square = mean.unbind(-1)
-        precision = 1 / (square - loc.square())
-        return torch.stack([loc * precision, -precision / 2], -1)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether the precision is positive."""
-        return (natural[..., 1] < 0) & natural.isfinite().all(-1)
-
     def neutral(self) -> Tensor:
         """About zero, and wide."""
         return torch.tensor([0.0, -FLAT / 2])
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Normal."""
-        variance = -0.5 / natural[..., 1]
-        return dist.Normal(natural[..., 0] * variance, variance.sqrt())
 
 
 @dataclass(frozen=True)

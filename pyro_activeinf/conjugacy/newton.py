@@ -35,36 +35,3 @@ def _slope(function: Map, x: Tensor) -> tuple[Tensor, Tensor]:
         point = x.detach().requires_grad_()
         value = function(point)
         return value.detach(), torch.autograd.grad(value.sum(), point)[0]
-
-
-def inverse_dirichlet(mean: Tensor) -> Tensor:
-    """Concentrations ``(*batch, k)`` with expected logarithms ``mean``; differentiable once.
-
-    Newton's method; the Hessian is diagonal plus a constant. Reference: Minka (2000),
-    "Estimating a Dirichlet distribution".
-    """
-    with torch.no_grad():
-        log_a = torch.zeros_like(mean)
-        for _ in range(STEPS):
-            a = log_a.exp()
-            error = mean - _expected_log(a)
-            step = solve_dirichlet(a, error) / a
-            step = step.clamp(-1.0, 1.0)
-            log_a = log_a + step
-            if bool((step.abs() <= 1e-13).all()):
-                break
-        a = log_a.exp()
-    return a + solve_dirichlet(a, mean - mean.detach())
-
-
-def solve_dirichlet(a: Tensor, vector: Tensor) -> Tensor:
-    """Solve with the Fisher matrix of a Dirichlet, diag(psi'(a)) - psi'(sum a)."""
-    diagonal = torch.polygamma(1, a)
-    constant = torch.polygamma(1, a.sum(-1, keepdim=True))
-    ratio = (vector / diagonal).sum(-1, keepdim=True)
-    shared = ratio / (1 / constant - (1 / diagonal).sum(-1, keepdim=True))
-    return (vector + shared) / diagonal
-
-
-def _expected_log(a: Tensor) -> Tensor:
-    return torch.digamma(a) - torch.digamma(a.sum(-1, keepdim=True))

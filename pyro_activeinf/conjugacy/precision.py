@@ -9,7 +9,9 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .. import geometry
 from .family import Family
+from .known import Known
 from .newton import inverse_mean
 
 
@@ -38,9 +40,10 @@ class WishartMoments(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Gamma(Family):
+class Gamma(Known):
     r"""A positive number. :math:`T(x) = (\log x, x)`, :math:`\lambda = (a, -b)`, h = 1/x."""
 
+    geometry = geometry.Gamma()
     moments_type = GammaMoments
     parts = ((), ())
     event_shape = ()
@@ -53,47 +56,9 @@ class Gamma(Family):
         """Minus log x."""
         return -value.log()
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Log Gamma(a) - a log b."""
-        shape, rate = natural[..., 0], -natural[..., 1]
-        return shape.lgamma() - shape * rate.log()
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """E[log x] and E[x]."""
-        shape, rate = natural[..., 0], -natural[..., 1]
-        return torch.stack([torch.digamma(shape) - rate.log(), shape / rate], -1)
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """By Newton's method for log a - digamma(a) = log E[x] - E[log x]."""
-        gap = mean[..., 1].log() - mean[..., 0]
-        shape = inverse_shape(gap)
-        return torch.stack([shape, -shape / mean[..., 1]], -1)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether shape and rate are positive."""
-        return (natural[..., 0] > 0) & (natural[..., 1] < 0) & natural.isfinite().all(-1)
-
     def neutral(self) -> Tensor:
         """Shape and rate 1."""
         return torch.tensor([1.0, -1.0])
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Gamma."""
-        return dist.Gamma(natural[..., 0], -natural[..., 1])
-
-
-def inverse_shape(gap: Tensor) -> Tensor:
-    """The a for which log a - digamma(a) = gap; differentiable once. Start: Minka (2002)."""
-    with torch.no_grad():
-        a = (3 - gap + ((gap - 3).square() + 24 * gap).sqrt()) / (12 * gap)
-        for _ in range(30):
-            error = a.log() - torch.digamma(a) - gap
-            step = error / (1 - a * torch.polygamma(1, a))
-            a = a * (-step).clamp(-2.0, 2.0).exp()
-            if bool((step.abs() <= 1e-14).all()):
-                break
-        slope = 1 / a - torch.polygamma(1, a)
-    return a + (gap - gap.detach()) / slope
 
 
 @dataclass(frozen=True)

@@ -163,11 +163,14 @@ def figure_of(lives: Sequence[Life]) -> Figure:
             _curve(left, arm, np.array([life.steps for life in own], dtype=float))
             _reached(right, arm, [life.steps[0] if life.flags[0] else np.inf for life in own])
     left.set(xlabel="episode", ylabel="steps to the flag", yscale="log")
-    left.set_yticks([50, 100, 200, 500, 1000], ["50", "100", "200", "500", "1000"])
+    ticks = [50, 100, 200, 400, LIMIT]
+    left.set_yticks(ticks, [str(tick) for tick in ticks])
     left.minorticks_off()
+    left.set_ylim(50, 1.3 * max(max(life.steps) for life in lives))
     left.legend(frameon=False, fontsize="small")
     right.set(xlabel="steps of the first episode", ylabel="share of agents at the flag")
-    right.set(xlim=(0, LIMIT), ylim=(0, 1.03))
+    longest = max((life.steps[0] for life in lives), default=LIMIT)
+    right.set(xlim=(0, min(LIMIT, 1.2 * longest)), ylim=(0, 1.03))
     for axes in (left, right):
         axes.spines[["top", "right"]].set_visible(False)
     return page

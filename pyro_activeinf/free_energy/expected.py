@@ -60,7 +60,8 @@ class ExpectedFreeEnergy(ELBO):
     - **policies that are given**: ``decompose(model, guide, belief, policies)`` for a
       :class:`~pyro_activeinf.GenerativeModel` (``guide`` may be ``None``), a belief of any filter,
       and policies ``(policies, time, *event)`` or ``(*batch, policies, time, *event)``. The loss
-      is the sum of ``precision * G`` over all of them, with gradients to real-valued policies;
+      is the sum of ``precision * G`` over all of them, with gradients to real-valued policies. In
+      place of the model there may be a filter, which scores in its own way;
     - **a guide to policies**, with sites ``action_t`` (t from ``belief.step``) or ``policy``:
       ``loss(model, guide, belief)`` is
 
@@ -217,7 +218,7 @@ class ExpectedFreeEnergy(ELBO):
                     f"guide {guide!r} and no policies",
                 )
             )
-        model = filter.model if isinstance(filter, Estimated) else model
+        model = getattr(filter, "model", None)
         if is_enumerated(guide, belief):
             return self._of_list(filter, model, guide, belief)
         return self._of_draws(filter, model, guide, belief)
@@ -251,7 +252,7 @@ class ExpectedFreeEnergy(ELBO):
     def _filter(self, model: Any, guide: Any, belief: Belief) -> Filter:
         """What carries and scores beliefs of this kind; kept for the next call."""
         if isinstance(model, Filter):
-            return model
+            return self._as_is(model)
         kept = self._kept
         if kept is None or kept[:3] != (model, guide, type(belief)):
             carrier = filter_for(model, guide, belief)
@@ -266,6 +267,19 @@ class ExpectedFreeEnergy(ELBO):
             kept = self._kept = (model, guide, type(belief), estimated)
         self.chosen = kept[3].chosen(belief)
         return kept[3]
+
+    def _as_is(self, filter: Filter) -> Filter:
+        """A filter that scores in its own way; settings that it would not heed are refused."""
+        if self.estimator is not None or self.preferences is not None:
+            raise ValueError(
+                complain(
+                    "model",
+                    "the model itself, where an estimator or preferences are given",
+                    f"a filter, {type(filter).__name__}",
+                    "Estimated(filter, model, estimator, preferences) is a filter as well.",
+                )
+            )
+        return filter
 
     def _of_pair(self, pair: Pair) -> _Evaluated:
         layout = lay_out(pair)

@@ -174,6 +174,19 @@ def test_decompose_a_guide_gives_the_terms_of_its_draws() -> None:
     assert terms.total.shape == (3, 7, 2)
 
 
+def test_a_filter_in_place_of_the_model_scores_in_its_own_way() -> None:
+    exact = ExactFilter(TMaze(), joint_outcomes=False)
+    energy = ExpectedFreeEnergy()
+    terms = energy.decompose(exact, None, start(exact), ALL)
+    truth = score_policies(exact, start(exact), ALL)
+    torch.testing.assert_close(terms.values, truth.values, rtol=0, atol=0)
+    known = chain(0)
+    guide = config_enumerate(Categoricals())
+    assert math.isfinite(energy.loss(exact, guide, start(exact)))
+    with pytest.raises(ValueError, match="`model`: expected the model itself"):
+        ExpectedFreeEnergy(Nested()).loss(known.filter, None, known.belief, torch.zeros(1, 1, 1))
+
+
 class Counting(TMaze):
     """Counts the calls of its programs."""
 

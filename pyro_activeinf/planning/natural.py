@@ -17,6 +17,7 @@ from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
 from .candidates import Objective, no_candidate
 from .open_loop import OpenLoop
 from .posterior import marginal_action_probs
+from .priors import ModelHabit
 
 Rate = Callable[[int], float]  # a step, counted from 0 -> the size of it, in (0, 1]
 
@@ -83,6 +84,8 @@ class EnumeratedPolicies:
     ) -> PolicyPosterior:
         """The posterior after so many steps, from the prior on."""
         found = scorer(filter, belief)
+        if steps == 1 and isinstance(objective.prior, ModelHabit) and self._rate(0) == 1:
+            return found  # whose probabilities are that step
         logits = prior = objective.log_prior(filter, belief, found.policies)
         mean = None
         for i in range(steps):

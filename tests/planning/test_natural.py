@@ -6,11 +6,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters import ExactFilter, ParticleFilter
+from pyro_activeinf.filters import ExactFilter, Filter, ParticleFilter
 from pyro_activeinf.learning import RobbinsMonro
 from pyro_activeinf.models import POMDP, TMaze
-from pyro_activeinf.planning import EnumeratedPolicies, OpenLoop, Variational
+from pyro_activeinf.planning import (
+    EnumeratedPolicies,
+    ModelHabit,
+    OpenLoop,
+    PolicyPrior,
+    Variational,
+)
 from pyro_activeinf.planning.natural import average, natural_step
+from pyro_activeinf.records import Belief
 from tests.planning.noisy import NoisyFilter
 from tests.planning.worlds import Tiger
 
@@ -34,6 +41,26 @@ def test_a_step_of_rate_one_is_the_softmax(world: type, steps: int, precision: f
         actual, wanted = getattr(found, name), getattr(expected, name)
         torch.testing.assert_close(actual, wanted, atol=1e-12, rtol=0)
     torch.testing.assert_close(found.terms.values, expected.terms.values, atol=1e-12, rtol=0)
+
+
+class Stated(PolicyPrior):
+    """The model's habit, given as if it were another prior."""
+
+    def log_prob(self, filter: Filter, belief: Belief, policies: Tensor) -> Tensor:
+        return ModelHabit().log_prob(filter, belief, policies)
+
+    def proposal(self, filter: Filter, belief: Belief, horizon: int) -> None:
+        """None."""
+
+
+@pytest.mark.parametrize("world", [TMaze, Tiger, habitual])
+def test_a_step_from_a_given_prior_lands_there_too(world: type) -> None:
+    exact = ExactFilter(world())
+    belief = exact.initial((2,))
+    found = Variational(2, 1, precision=2.0, prior=Stated())(exact, belief)
+    expected = OpenLoop(2, precision=2.0)(exact, belief)
+    torch.testing.assert_close(found.probs, expected.probs, atol=1e-12, rtol=0)
+    torch.testing.assert_close(found.action_probs, expected.action_probs, atol=1e-12, rtol=0)
 
 
 def test_is_the_natural_gradient() -> None:

@@ -18,6 +18,7 @@ from ..filters.prediction import Estimate
 from ..models.unroll import show_parameters
 from ..records import TERMS, Belief, ExpectedFreeEnergyTerms, stem_of
 from ._differentiable import valued
+from ._fixed import Fixed
 from ._habit import log_habit
 from ._pair import Names, Pair, Predicted, draw_policies, lay_out, predict
 from ._policy_list import is_enumerated, list_policies
@@ -78,6 +79,9 @@ class ExpectedFreeEnergy(ELBO):
 
     All policies, particles and members of a batch are scored together, with one call of
     ``transition`` and one of ``observe`` for each step; chunks keep within the memory limit.
+
+    The parameters of a ``GenerativeModel`` are not trained by SVI (gradients do flow to them): a
+    world is learned from what is observed, not from what is preferred.
 
     **Estimators** are objects: :class:`Exact`, :class:`Gaussian`, :class:`Nested`,
     :class:`Bound`, :class:`Mixed`. By default :func:`choose` takes the one with the least noise
@@ -178,7 +182,7 @@ class ExpectedFreeEnergy(ELBO):
         """The loss as a number, in nats; gradients are added to those of the parameters."""
         loss = self.differentiable_loss(model, guide, *args, **kwargs)
         if loss.requires_grad:
-            loss.backward()
+            loss.backward(retain_graph=True)  # a belief may have a graph of its own, for each step
         return loss.item()
 
     def _get_trace(self, model: Program, guide: Program, args: Any, kwargs: Any) -> Any:
@@ -188,7 +192,8 @@ class ExpectedFreeEnergy(ELBO):
 
     def _evaluate(self, model: Any, guide: Any, args: Any, kwargs: Any) -> _Evaluated:
         if isinstance(model, Filter) or hasattr(model, "transition"):
-            return self._of_future(model, guide, *args, **kwargs)
+            with Fixed(getattr(model, "model", model)):
+                return self._of_future(model, guide, *args, **kwargs)
         if self.observations is None:
             raise ValueError(
                 complain(

@@ -83,11 +83,12 @@ class CrossEntropy(Planner):
         self.iterations = positive_int("iterations", iterations)
         self.spread = finite("spread", spread)
         self.correlation = _correlation(correlation)
+        self.precision = nonnegative("precision", precision)
+        self.terms = counted_terms(terms)
+        self.memory_limit = positive_int("memory_limit", memory_limit)
+        self.prior = prior
         self.objective = Objective(
-            counted_terms(terms),
-            nonnegative("precision", precision),
-            ModelHabit() if prior is None else prior,
-            positive_int("memory_limit", memory_limit),
+            self.terms, self.precision, prior or ModelHabit(), self.memory_limit
         )
         self._last: WarmStart[Tensor] = WarmStart()
 

@@ -65,6 +65,7 @@ class EpistemicPriors(Planner):
         prior: PolicyPrior | None = None,
     ) -> None:
         self.scorer = OpenLoop(horizon, policies, precision=1.0)
+        self.horizon, self.policies = self.scorer.horizon, self.scorer.policies
         self.guide, self.prior = guide, prior
         self.iterations = positive_int("iterations", iterations)
         self.tolerance = nonnegative("tolerance", tolerance)

@@ -99,15 +99,16 @@ class Variational(Planner):
     ) -> None:
         self.horizon = positive_int("horizon", horizon)
         self.guide = _family(guide)
+        self.steps = positive_int("steps", steps)
         self.restarts = positive_int("restarts", restarts)
-        self.fitting = Fitting(
-            positive_int("steps", steps), positive_int("num_particles", num_particles), optimizer
-        )
+        self.num_particles = positive_int("num_particles", num_particles)
+        self.precision = finite("precision", precision)
+        self.terms = counted_terms(terms)
+        self.memory_limit = positive_int("memory_limit", memory_limit)
+        self.optimizer, self.prior = optimizer, prior
+        self.fitting = Fitting(self.steps, self.num_particles, optimizer)
         self.objective = Objective(
-            counted_terms(terms),
-            finite("precision", precision),
-            ModelHabit() if prior is None else prior,
-            positive_int("memory_limit", memory_limit),
+            self.terms, self.precision, prior or ModelHabit(), self.memory_limit
         )
         policies = guide.policies if isinstance(guide, EnumeratedPolicies) else None
         self._scorer = OpenLoop(horizon, policies, precision, terms, memory_limit)
@@ -118,8 +119,7 @@ class Variational(Planner):
         require_question(filter, belief)
         family = _default(filter) if self.guide is None else self.guide
         if isinstance(family, EnumeratedPolicies):
-            steps = self.fitting.steps
-            return family.plan(self._scorer, self.objective, steps, filter, belief)
+            return family.plan(self._scorer, self.objective, self.steps, filter, belief)
         with pyro.settings.context(module_local_params=True):
             guide = self._start(family, filter, belief)
             free_energy = self.fitting(guide, self.objective, filter, belief)

@@ -9,7 +9,7 @@ are log-probabilities of samples, and g the weight of a sample.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -33,7 +33,8 @@ class Term:
 
     family: Family | None  # None where log-probabilities stand for the distribution
     coordinates: Tensor  # (members, d), with a graph back to the parameters
-    metric: Tensor  # (members, d, d)
+    metric: Tensor  # (members, d, d), times the counts
+    counts: Tensor  # (members,), how often each counts
 
     @property
     def rows(self) -> int:
@@ -108,6 +109,18 @@ class Fisher:
         return (found + found.mT) / 2
 
 
+def change(before: Fisher, after: Fisher) -> float:
+    """KL divergence in nats of what the sites were from what they are, where it is known."""
+    total = 0.0
+    for old, new in zip(before.terms, after.terms, strict=True):
+        if old.family is not None:
+            if not bool(old.family.valid(new.coordinates).all()):
+                return float("inf")
+            kl = old.family.kl(old.coordinates.detach(), new.coordinates.detach())
+            total += float((old.counts * kl).sum())
+    return total
+
+
 def _unused() -> ValueError:
     expected, got = "a guide whose sites depend on its own parameters", "one whose do not"
     way_out = (
@@ -141,7 +154,7 @@ def terms_of(trace: Any, num_samples: int, weight: float = 1.0) -> list[Term]:
         if not isinstance(fn, Delta):
             found.append(_term(fn, site, num_samples))
     found = [term for term in found if term.coordinates.requires_grad]
-    return [Term(one.family, one.coordinates, weight * one.metric) for one in found]
+    return [replace(one, metric=weight * one.metric, counts=weight * one.counts) for one in found]
 
 
 def plain(fn: Any) -> Any:
@@ -164,9 +177,8 @@ def _term(fn: Any, site: Any, num_samples: int) -> Term:
     x = family.coordinates(fn)
     x = x.expand(*fn.batch_shape, x.shape[-1])
     metric = family.local(x.detach()).metric(x.detach())
-    counts = _counts(site, fn.batch_shape, x)[..., None, None]
-    d = x.shape[-1]
-    return Term(family, x.reshape(-1, d), (metric * counts).reshape(-1, d, d))
+    counts, d = _counts(site, fn.batch_shape, x).reshape(-1), x.shape[-1]
+    return Term(family, x.reshape(-1, d), metric.reshape(-1, d, d) * counts[:, None, None], counts)
 
 
 def _family(fn: Any) -> Family | None:
@@ -184,7 +196,7 @@ def _sampled(fn: Any, site: Any, num_samples: int) -> Term:
         draws = fn.sample((num_samples,))
     scores = fn.log_prob(draws)
     counts = _counts(site, fn.batch_shape, scores).expand(scores.shape) / num_samples
-    return Term(None, scores.reshape(-1, 1), counts.reshape(-1, 1, 1))
+    return Term(None, scores.reshape(-1, 1), counts.reshape(-1, 1, 1), counts.reshape(-1))
 
 
 def _counts(site: Any, batch_shape: Sequence[int], like: Tensor) -> Tensor:

@@ -161,7 +161,7 @@ class MultivariateNormal(ExponentialFamily):
         return joined(loc, second - loc.unsqueeze(-1) * loc.unsqueeze(-2))
 
     def log_partition(self, natural: Tensor) -> Tensor:
-        """Half of log |2 pi covariance| + the square of the standardized location."""
+        """Half of the log determinant of 2 pi covariance, and of the squared standard location."""
         first, second = parted(natural)
         precision = -second - torch.diag_embed(second.diagonal(dim1=-2, dim2=-1))
         loc = torch.linalg.solve_ex(precision, first.unsqueeze(-1))[0].squeeze(-1)

@@ -10,11 +10,12 @@ from pyro.optim import PyroOptim
 from torch import Tensor, nn
 
 from .._checks import complain, finite, nonnegative, positive_int
-from .fisher import Fisher, Program, joined, run_of, terms_of
+from .fisher import Fisher, Program, change, joined, run_of, terms_of
 from .retractions import FirstOrder, Retraction, flat
 from .solvers import ConjugateGradient, Dense, Solver
 
 SCORES = 64  # samples of a score that is not known, in each run
+SLACK, HALVINGS = 2.0, 40  # of the trust region, which is in first order
 MANY = 1500  # parameters, from which on products with vectors are quicker
 
 
@@ -38,7 +39,8 @@ class NaturalGradient(torch.optim.Optimizer):
             is).
         momentum: from 0 to 1, what is kept of the step before, carried along by the retraction.
         trust_region: the most that a step may change the guide, in nats:
-            :math:`\tfrac12 v^\top G v`.
+            :math:`\tfrac12 v^\top G v`; a step whose KL is more than twice that, at fresh samples
+            of a guide whose sites depend on each other, is halved. For networks, take 0.1 or so.
         retraction: ``FirstOrder()`` by default, or ``ExponentialMap()``.
         solver: ``Dense()`` by default, ``ConjugateGradient()`` where there are many parameters.
         num_samples: runs of the guide over which the information is averaged; take more where sites
@@ -166,11 +168,43 @@ class NaturalGradient(torch.optim.Optimizer):
             end, kept = self.retraction.move(fisher, step, look)
         finally:
             _write(parameters, now)
+        end, kept = self._near(now, end, kept, parameters)
         if not bool(end.isfinite().all()):
             way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
             raise ValueError(complain("step", "finite numbers", "others", way_out))
         _write(parameters, end)
         self._velocity = kept.detach() if options["momentum"] else None
+
+    def _near(
+        self, now: Tensor, end: Tensor, kept: Tensor, parameters: list[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Halve a step until KL is as small as it should be, at other samples than it was made."""
+        most = self.param_groups[0]["trust_region"]
+        if most is None or not bool(end.isfinite().all()):
+            return end, kept
+        runs = self._fresh()
+        before = self._at(runs, parameters)
+        for _ in range(HALVINGS):
+            _write(parameters, end)
+            found = self._change(before, runs, parameters)
+            _write(parameters, now)
+            if found <= SLACK * most:
+                break
+            end, kept = (now + end) / 2, kept / 2
+        return end, kept
+
+    def _fresh(self) -> list[Any]:
+        """Runs other than those of the information."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            return [run_of(self._program, *self._args) for _ in range(2 * self.num_samples)][
+                self.num_samples :
+            ]
+
+    def _change(self, before: Fisher, runs: list[Any], parameters: list[Tensor]) -> float:
+        try:
+            return change(before, self._at(runs, parameters))
+        except ValueError:  # parameters of distributions that are none
+            return float("inf")
 
     def _within(self, fisher: Fisher, step: Tensor, most: float | None) -> Tensor:
         rates = fisher.push(step)

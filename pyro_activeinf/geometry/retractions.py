@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -117,7 +118,7 @@ def _parameters_for(
         terms = zip(families, at.terms, strict=True)
         places = [family.free(term.coordinates) for family, term in terms]
         free = Fisher(
-            [type(t)(t.family, p, t.metric) for t, p in zip(at.terms, places, strict=True)],
+            [replace(t, coordinates=p) for t, p in zip(at.terms, places, strict=True)],
             at.parameters,
         )
         gap = goal - free.coordinates.detach()

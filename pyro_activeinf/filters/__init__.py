@@ -3,6 +3,7 @@
 from .auto import auto
 from .base import Branches, BranchingFilter, Filter, PolicyScoring, SweepingFilter
 from .belief import JointBelief
+from .disagreement import Disagreement, Moments, Pairs
 from .exact import ExactFilter
 from .factorized import FactorizedFilter
 from .factorized_belief import FactorizedBelief
@@ -23,6 +24,7 @@ from .smoothing import Smoothing
 __all__ = [
     "Branches",
     "BranchingFilter",
+    "Disagreement",
     "Estimate",
     "ExactFilter",
     "FactorizedBelief",
@@ -34,9 +36,11 @@ __all__ = [
     "InverseCounts",
     "JointBelief",
     "Likelihood",
+    "Moments",
     "MutualInformation",
     "ObservedBelief",
     "ObservedFilter",
+    "Pairs",
     "ParticleBelief",
     "ParticleFilter",
     "PathSmoothing",

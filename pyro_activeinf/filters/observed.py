@@ -14,6 +14,7 @@ from .._checks import batch_dims, by_site, complain, numbers, one_batch
 from ..models import NeuralDynamics
 from ..records import Belief, ExpectedFreeEnergyTerms
 from .base import PolicyScoring, SweepingFilter
+from .disagreement import Disagreement, Moments
 from .observed_belief import ObservedBelief, Seen
 from .sweep import Prefixes
 
@@ -25,23 +26,22 @@ class ObservedFilter(PolicyScoring, SweepingFilter):
 
     .. math::
         \text{epistemic} &= I(s; o | k) = \tfrac1{2K} \sum_{k,i} \log (1 + v_{ki} / r_i), \\
-        \text{novelty} &= I(k; o) \approx \tfrac12 \sum_i \Big[
-            \log \big( \mathrm{Var}_k \mu_{ki} + \tfrac1K \sum_k v_{ki} + r_i \big)
-            - \tfrac1K \sum_k \log (v_{ki} + r_i) \Big],
+        \text{novelty} &= I(k; o), \text{ by an upper bound: see } \texttt{novelty},
 
-    which add up to what outcomes tell of states and parameters together. Novelty reads the
-    members as draws of a Gaussian over functions, independent in each coordinate; for the mixture
-    of just these members it is an upper bound (a Gaussian has the largest entropy for its
-    moments). The expected log-preference is by cubature, exact for quadratic ones.
+    which add up to what outcomes tell of states and parameters together. The expected
+    log-preference is by cubature, exact for quadratic ones.
 
     Within a prediction a member moves its mean, and has the noise of the last step only: how
     earlier noise spreads is left out. One call of the networks for all policies and members.
 
     Args:
         model: a :class:`~pyro_activeinf.models.NeuralDynamics`.
+        novelty: the bound: :class:`~.disagreement.Moments` (by default) grows without end where
+            members disagree, which explores; :class:`~.disagreement.Pairs` ends at log K, which
+            leaves preferences in charge where a mistake is dear.
 
     Raises:
-        TypeError: for another model.
+        TypeError: for another model or bound.
 
     Reference: Chua et al. (2018), "Deep reinforcement learning in a handful of trials";
     Shyam, Jaskowski and Gomez (2019), "Model-based active exploration", for novelty; Arasaratnam
@@ -60,10 +60,13 @@ class ObservedFilter(PolicyScoring, SweepingFilter):
         ((7, 4), True)
     """
 
-    def __init__(self, model: NeuralDynamics) -> None:
+    def __init__(self, model: NeuralDynamics, novelty: Disagreement | None = None) -> None:
         if not isinstance(model, NeuralDynamics):
             raise TypeError(complain("model", "a NeuralDynamics", repr(model)))
+        if not isinstance(novelty, Disagreement | None):
+            raise TypeError(complain("novelty", "Moments(), Pairs() or None", repr(novelty)))
         self.model = model
+        self.novelty = Moments() if novelty is None else novelty
         self.actions: gym.Space[Any] | None = model.actions
         self.observation_sites = ("o",)
 
@@ -170,8 +173,7 @@ class ObservedFilter(PolicyScoring, SweepingFilter):
         total = var + noise
         constant = 0.5 * n * (1 + math.log(2 * math.pi))
         logs = 0.5 * total.log().sum(-1).mean(members + 1)
-        between = mean.var(members, unbiased=False) + total.mean(members)
-        novelty = 0.5 * between.log().sum(-1) - logs
+        novelty = self.novelty(mean.movedim(members, -2), total.movedim(members, -2))
         pragmatic = self._preference(mean, total).mean(members + 1)
         ambiguity = (0.5 * noise.log().sum() + constant).expand_as(logs)
         terms = torch.stack([pragmatic, logs + constant, ambiguity, novelty], -1)

@@ -105,7 +105,6 @@ def test_chains_are_products_of_steps() -> None:
     torch.testing.assert_close(found, initial[0].log() + table[value[:-1], value[1:]].log().sum())
     chain, path = c.GaussianChain(4, 2), torch.randn(4, 2)
     turn, one = torch.randn(2, 2), WishartMoments.at(torch.eye(2))
-    steps, nothing = chain.moments(chain.statistics(path)), vector(0.0, 0.0)
     found = library.linear_chain(
         chain.moments(chain.statistics(path)),
         turn,

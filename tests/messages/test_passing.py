@@ -326,3 +326,24 @@ def test_what_cannot_be_filtered_is_named() -> None:
         walk(torch.randn(3, 1), precision=Wishart(1)).filtered("s")
     with pytest.raises(ValueError, match="`chain`: expected a chain, got Gaussian"):
         quartic(Sampled()).filtered("x")
+
+
+def test_gradients_of_f_reach_what_is_known() -> None:
+    """At the optimum, beliefs do not count: dF / d parameter is that of the evidence."""
+    seen = torch.randn(6, 1)
+
+    def energy(turn: torch.Tensor) -> torch.Tensor:
+        graph, one = FactorGraph(), torch.eye(1)
+        chain = graph.variable("s", GaussianChain(6, 1))
+        start: dict[str, Any] = {"initial_mean": torch.zeros(1), "initial_precision": one}
+        graph.factor(library.linear_chain, x=chain, matrix=turn, precision=one, **start)
+        y = graph.observe("o", MultivariateGaussian(1), seen)
+        graph.factor(library.linear_emission, y=y, x=chain, matrix=one, precision=one)
+        passing = VariationalMessagePassing(graph)
+        passing.update_beliefs()
+        return graph.free_energy(passing.beliefs)
+
+    turn = torch.tensor([[0.8]], requires_grad=True)
+    (slope,) = torch.autograd.grad(energy(turn), turn)
+    near = [energy(torch.tensor([[0.8 + h]])) for h in (1e-5, -1e-5)]
+    torch.testing.assert_close(slope[0, 0], (near[0] - near[1]) / 2e-5, rtol=1e-6, atol=1e-6)

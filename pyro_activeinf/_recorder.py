@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -11,10 +12,12 @@ from torch.distributions import Categorical, Distribution
 
 from ._checks import complain
 from ._worlds import blank_out
+from .agents import HierarchicalBelief
 from .records import (
     Belief,
     ExpectedFreeEnergyTerms,
     FreeEnergyTerms,
+    LevelMessages,
     PolicyPosterior,
     Trajectory,
 )
@@ -30,13 +33,20 @@ class Recorder:
         self.sites: tuple[str, ...] = ()
         self.over = torch.zeros(())
 
-    def perceived(self, episode: int, observation: Mapping[str, Tensor], belief: Belief) -> None:
+    def perceived(
+        self,
+        episode: int,
+        observation: Mapping[str, Tensor],
+        belief: Belief | HierarchicalBelief,
+    ) -> None:
         """Open a row."""
         terms, marginals = belief.terms, belief.marginals
+        goes_on = bool(self.rows) and int(self.rows[-1]["episode"]) == episode
+        step = self.rows[-1]["step"] + 1 if goes_on else torch.tensor(0)
         self.rows.append(
             {
                 "episode": torch.tensor(episode),
-                "step": torch.tensor(belief.step),
+                "step": step,
                 "observations": dict(observation),
                 "batch": belief.batch_shape,
                 "beliefs": {name: _center(name, q) for name, q in marginals.items()},
@@ -44,6 +54,7 @@ class Recorder:
                 "complexity": terms.complexity,
                 "accuracy": terms.accuracy,
                 "per_site": dict(terms.per_site),
+                "messages": belief.messages if isinstance(belief, HierarchicalBelief) else {},
             }
         )
 
@@ -95,6 +106,16 @@ class Recorder:
             policy_probs=self._column("policy_probs", torch.nan) if kept else None,
             policy_values=self._column("policy_values", torch.nan) if kept else None,
             spread=self._columns("spread", torch.nan),
+            messages={level: self._messages(level) for level in self.rows[0]["messages"]},
+        )
+
+    def _messages(self, level: int) -> LevelMessages:
+        rows: list[LevelMessages] = [row["messages"][level] for row in self.rows]
+        return replace(
+            rows[0],
+            ticks=self._stack([row.ticks for row in rows], 0),
+            down=self._stack([row.down for row in rows], torch.nan),
+            up=self._stack([row.up for row in rows], torch.nan),
         )
 
     def _columns(self, key: str, missing: float) -> dict[str, Tensor]:

@@ -362,6 +362,24 @@ class PolicyPosterior:
 
 
 @dataclass(frozen=True)
+class LevelMessages:
+    """What passes between a level of a hierarchy and the one above it, and the lower one's clock.
+
+    The linked sites are taken together, the last one varying fastest.
+    """
+
+    sites: tuple[str, ...]  # names of the linked sites
+    sizes: tuple[int, ...]  # number of values of each
+    ticks: Tensor  # (*batch): own steps since the level began, the present one included
+    down: Tensor  # (*batch, values): log p(c), as predicted from above
+    up: Tensor  # (*batch, values): log p(o|c) of all that was seen since the level began, in nats
+
+    def map(self, move: Callable[[Tensor], Tensor]) -> LevelMessages:
+        """Apply ``move`` to every tensor."""
+        return replace(self, ticks=move(self.ticks), down=move(self.down), up=move(self.up))
+
+
+@dataclass(frozen=True)
 class Trajectory:
     """What an agent saw, believed, planned and did, step by step.
 
@@ -387,6 +405,9 @@ class Trajectory:
     policy_values: Tensor | None = None  # (*batch, time, policies): G of each, nats
     # real state site: standard deviation (*batch, time, *event)
     spread: Mapping[str, Tensor] = field(default_factory=dict)
+    # of a hierarchy: number of a level (1 = lowest) to what passed between it and the one above,
+    # with the time after the batch
+    messages: Mapping[int, LevelMessages] = field(default_factory=dict)
 
     @property
     def real_actions(self) -> bool:
@@ -424,6 +445,7 @@ class Trajectory:
             rewards=move(self.rewards),
             beliefs={name: move(value) for name, value in self.beliefs.items()},
             spread={name: move(value) for name, value in self.spread.items()},
+            messages={level: passed.map(move) for level, passed in self.messages.items()},
             free_energy=FreeEnergyTerms(
                 move(terms.complexity),
                 move(terms.accuracy),

@@ -15,7 +15,7 @@ from .. import ops
 from .._checks import batch_dims, complain, known_names
 from ..compile import Settled, control_sizes
 from ..filters import JointBelief
-from ..records import FreeEnergyTerms, PolicyPosterior
+from ..records import FreeEnergyTerms, LevelMessages, PolicyPosterior
 from .actor import Actor
 from .level import Level, as_level
 from .outward import Lowest, Outward
@@ -28,6 +28,7 @@ class HierarchicalBelief:
 
     levels: tuple[JointBelief, ...]
     terms: FreeEnergyTerms  # (*batch), nats: sites are called f"level{i}/{site}", 1 = lowest
+    messages: Mapping[int, LevelMessages]  # of each level (1 = lowest) with the one above
 
     @property
     def step(self) -> int:
@@ -127,7 +128,9 @@ class HierarchicalAgent(Actor):
         self.states = after
         self.posteriors, self.actions = {}, {}
         self.belief = HierarchicalBelief(
-            tuple(state.belief for state in after), _terms(surprise, accuracy)
+            tuple(state.belief for state in after),
+            _terms(surprise, accuracy),
+            self.tower.messages(after),
         )
         return self.belief
 

@@ -14,6 +14,7 @@ from .. import ops
 from .._checks import complain
 from ..filters import ExactFilter, JointBelief
 from ..filters.context import Context, Link
+from ..records import LevelMessages
 from .level import Level
 from .wishing import WishLinks
 
@@ -30,6 +31,7 @@ class LevelState:
     below: Tensor  # (*batch, states): and of what levels below saw
     belief: JointBelief
     down: Tensor  # (*batch, values set from above): log p(c) as predicted from above
+    up: Tensor  # (*batch, values set from above): log p(o|c) of all since it began
 
 
 @dataclass(frozen=True)
@@ -89,8 +91,8 @@ class Tower:
             none = message.new_zeros(message.shape[:-2] + message.shape[-1:])
             belief = JointBelief(0, floor.filter.tables.states, log_probs_=none)
             ticks = torch.ones(batch, dtype=torch.long, device=message.device)
-            down = message.new_zeros(message.shape[:-1])
-            states.append(LevelState(ticks, message, none, none, belief, down))
+            zero = message.new_zeros(message.shape[:-1])
+            states.append(LevelState(ticks, message, none, none, belief, zero, zero))
         return self.settled(states)
 
     def settled(self, states: Sequence[LevelState]) -> list[LevelState]:
@@ -102,6 +104,7 @@ class Tower:
         risen = [states[0]]
         for lower, upper, state in zip(self.floors, self.floors[1:], states[1:], strict=False):
             evidence = lower.context.evidence(lower.seen(risen[-1]))
+            risen[-1] = replace(risen[-1], up=evidence)
             below = state.below if upper.link is None else upper.link.up(evidence)
             risen.append(replace(state, below=below))
         down = torch.zeros_like(risen[-1].down)
@@ -131,6 +134,13 @@ class Tower:
             below = anew
         return found
 
+    def messages(self, states: Sequence[LevelState]) -> dict[int, LevelMessages]:
+        """What passes between each level (1 = lowest) and the one above."""
+        return {
+            i: _passed(floor.context, state)
+            for i, (floor, state) in enumerate(zip(self.floors[:-1], states, strict=False), 1)
+        }
+
     def surprise(self, before: Sequence[LevelState], after: Sequence[LevelState]) -> list[Tensor]:
         r"""F of each level for what was seen between two states, ``(*batch)`` in nats.
 
@@ -143,6 +153,12 @@ class Tower:
         upto = [-_mean(a.belief, a.below - b.below) for b, a in zip(before, after, strict=True)]
         upto = [*upto[1:], totals[0] - totals[1]]
         return [upto[0], *(upper - lower for lower, upper in pairwise(upto))]
+
+
+def _passed(context: Context, state: LevelState) -> LevelMessages:
+    sizes = tuple(site.size for site in context.sites)
+    down = state.down.expand_as(state.up)
+    return LevelMessages(context.names, sizes, state.ticks, down, state.up)
 
 
 def both(one: Chosen, other: Chosen) -> Chosen:

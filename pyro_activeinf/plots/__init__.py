@@ -14,6 +14,7 @@ from .factor_graphs import model
 from .flow_steps import flow
 from .grid import Grid
 from .grid_maps import grid_beliefs
+from .hierarchy_maps import hierarchy
 from .manifold_maps import manifold
 from .plan_trees import plan
 from .policy_charts import policies
@@ -26,6 +27,7 @@ __all__ = [
     "flow",
     "free_energy",
     "grid_beliefs",
+    "hierarchy",
     "manifold",
     "model",
     "plan",

@@ -57,13 +57,14 @@ def panels(
     heights: Sequence[float],
     axes: Axes | Sequence[Axes] | None,
     figsize: tuple[float, float] | None,
+    sharex: bool = True,
 ) -> tuple[Figure, list[Axes]]:
     """A figure with one panel above the other, or the axes that the caller gave."""
     if axes is not None:
         return given_axes(axes, names)
     figure = new_figure(figsize or (WIDTH, sum(heights) + 0.3 * len(heights) + 0.6))
     ratios = {"height_ratios": list(heights)}
-    grid = figure.subplots(len(names), sharex=True, squeeze=False, gridspec_kw=ratios)
+    grid = figure.subplots(len(names), sharex=sharex, squeeze=False, gridspec_kw=ratios)
     return figure, list(grid[:, 0])
 
 
@@ -92,12 +93,12 @@ def height_of_rows(count: int, names: Sequence[str] | None) -> float:
     return max(0.45, ROW * count if names else min(ROW * count, 1.8))
 
 
-def heat_map(axes: Axes, values: Array, top: float = 1.0) -> AxesImage:
+def heat_map(axes: Axes, values: Array, top: float = 1.0, tint: str = PROBABILITY) -> AxesImage:
     """Draw probabilities ``(rows, time)`` from 0 to ``top``; cells that are NaN stay hatched."""
     axes.patch.set(hatch="////", facecolor="white", edgecolor="0.75")
     return axes.imshow(
         np.ma.masked_invalid(values),
-        cmap=PROBABILITY,
+        cmap=tint,
         vmin=0.0,
         vmax=top,
         aspect="auto",

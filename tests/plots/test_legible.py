@@ -29,6 +29,7 @@ from pyro_activeinf.planning import Sophisticated
 from pyro_activeinf.plots._diagram import Box
 from tests.planning.worlds import Tiger
 from tests.plots.test__step_graph import Radio
+from tests.plots.test_hierarchy_maps import WORDS, run
 from tests.plots.trajectories import made, posterior
 
 LABELS = {
@@ -109,6 +110,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "free energy of a long episode": lambda: plots.free_energy(made((1000,))),
     "grid beliefs of one episode": lambda: grid_of(9, shape=(4, 4)),
     "grid beliefs of several episodes": lambda: grid_of(8, 5, shape=(5, 9)),
+    "hierarchy of two levels": lambda: plots.hierarchy(run(), labels={"level1/word": WORDS}),
     "flow of four steps": lambda: plots.flow(NormalizingFlow(2, 4, "planar")),
     "flow of many steps": lambda: plots.flow(NormalizingFlow(2, 12, "radial")),
 }

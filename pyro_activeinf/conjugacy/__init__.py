@@ -16,6 +16,7 @@ from .guide import guide_of
 from .precision import Gamma, Wishart
 from .program import Program
 from .rule import Beliefs, free_energy, gathered, step, toward_valid, update
+from .site_factor import SiteFactor
 from .start import starting, usual_order
 from .transformed import Transformed
 
@@ -41,6 +42,7 @@ __all__ = [
     "Poisson",
     "Program",
     "Sampled",
+    "SiteFactor",
     "Transformed",
     "Variable",
     "Wishart",

@@ -74,13 +74,22 @@ def _drawn(variable: Variable, mean: Tensor, count: int) -> Tensor:
     natural = family.natural(mean)
     base = family.base if isinstance(family, Transformed) else family
     if not isinstance(base, Gaussian | MultivariateGaussian):
-        return family.distribution(natural).rsample((count,))
+        return _rsampled(variable, family.distribution(natural), count)
     half = torch.randn(-(-count // 2), *variable.batch_shape, *base.event_shape).to(mean)
     noise = torch.cat([half, -half])[:count]
     if len(half) > 1:
         noise = noise / noise.square().mean(0).sqrt()
     free = _placed(base.distribution(natural), noise)
     return family.into(free) if isinstance(family, Transformed) else free
+
+
+def _rsampled(variable: Variable, distribution: Any, count: int) -> Tensor:
+    if not distribution.has_rsample:
+        kind = type(variable.family).__name__
+        way_out = "Write it as an expected log density, a sum over values weighed by probabilities."
+        expected = "variables whose samples have derivatives"
+        raise ValueError(complain(variable.name, expected, kind, way_out))
+    return distribution.rsample((count,))
 
 
 def _placed(gaussian: Any, noise: Tensor) -> Tensor:

@@ -48,6 +48,7 @@ class Site:
     parents: tuple[str, ...]  # latent sites that it depends on, without itself
     plates: Mapping[str, int]  # name -> dim, counted from the right of the batch dims
     frames: tuple[Any, ...]  # the plates themselves
+    parametric: bool  # whether gradients reach parameters from its log-density
     scale: float  # rows for each of those that a plate has, where it is subsampled
     members: tuple[str, ...] = ()  # the sites that this one stands for, along a first dim
 
@@ -70,8 +71,8 @@ class Reading:
 
     def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._model, self._args = model, args
-        with torch.no_grad(), pyro.validation_enabled(False), _without_false_alarm():
-            trace = poutine.trace(model).get_trace(*args)
+        with torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
+            trace = poutine.trace(Detached(model)).get_trace(*args)
         self._rows = {
             name: node["value"]
             for name, node in trace.nodes.items()
@@ -121,6 +122,24 @@ class Reading:
                 return torch.vmap(one, chunk_size=max(1, CHUNK // size))(dict(grid))
         except UNMAPPED:  # a program that does not broadcast is run again and again
             return torch.stack([one({n: v[i] for n, v in grid.items()}) for i in range(count)])
+
+
+class Detached:
+    """A program whose latent values are numbers, whatever they were drawn from."""
+
+    def __init__(self, model: Callable[..., Any]) -> None:
+        self._model = model
+
+    def __call__(self, *args: Any) -> Any:
+        """Run the program."""
+        with _Detach():
+            return self._model(*args)
+
+
+class _Detach(Messenger):
+    def _pyro_post_sample(self, msg: Any) -> None:
+        if isinstance(msg["value"], Tensor) and not msg["is_observed"]:
+            msg["value"] = msg["value"].detach()
 
 
 class Rows:
@@ -202,6 +221,7 @@ def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
         tuple(parents),
         {frame.name: frame.dim for frame in frames},
         tuple(frames),
+        node["fn"].log_prob(node["value"]).requires_grad,
         math.prod(_left_out(frame) for frame in frames),
     )
 

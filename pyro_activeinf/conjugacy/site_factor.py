@@ -37,6 +37,7 @@ class SiteFactor(Factor):
     bent: tuple[Latent, ...]
     approximation: Approximation
     seed: int
+    differentiable: bool = False
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -70,6 +71,12 @@ class SiteFactor(Factor):
 
         return self.approximation.expected(density, variables, means, self.seed)
 
+    def live(self) -> SiteFactor:
+        """The same with a table that gradients go through, to parameters of the program."""
+        if self.bent or not self.site.parametric:
+            return self
+        return replace(self, differentiable=True)
+
     def renewed(self) -> SiteFactor:
         """The same with other noise."""
         return replace(self, seed=int(torch.randint(2**31, ()))) if self.bent else self
@@ -91,7 +98,7 @@ class SiteFactor(Factor):
     @cached_property
     def _table(self) -> Tensor:
         """The table, summed over elements that all weights are the same for."""
-        with torch.no_grad():
+        with torch.set_grad_enabled(self.differentiable):
             table = self._table_at({})
         count = len(self.axes)
         used = dims_used(self.axes, self.site, table.dim() - count)

@@ -18,6 +18,7 @@ from ..conjugacy import (
     Factor,
     Family,
     Program,
+    SiteFactor,
     Variable,
     message,
     starting,
@@ -177,8 +178,15 @@ class FactorGraph:
         return starting(self.variables, list(self.factors.values())).moved(self._starts)
 
     def free_energy(self, beliefs: Beliefs) -> Tensor:
-        """F of beliefs, in nats."""
-        return free_energy_of(list(self.factors.values()), beliefs) - self.log_base
+        """F of beliefs, in nats: a function of beliefs and of what the graph knows.
+
+        Differentiable by parameters of a program, and by known values of factors. Where beliefs
+        are those of least F, that is the derivative of the optimum.
+        """
+        factors = list(self.factors.values())
+        if torch.is_grad_enabled():
+            factors = [f.live() if isinstance(f, SiteFactor) else f for f in factors]
+        return free_energy_of(factors, beliefs) - self.log_base
 
     def filtered(self, chain: str) -> Distribution:
         """What each step of a chain and all before it say, with batch shape ``(*batch, time)``.

@@ -64,7 +64,7 @@ class VariationalMessagePassing:
         self.tolerance = nonnegative("tolerance", tolerance)
         self.schedule = Sequential() if schedule is None else schedule
         self.beliefs: Beliefs = graph.beliefs()
-        self.free_energy: Tensor = graph.free_energy(self.beliefs).detach().reshape(1)
+        self.free_energy: Tensor = self._energy().reshape(1)
         self.converged = False
         self.f2v: Messages = {}
         self._safe = {name for name in graph.variables if self._bends(name)}
@@ -95,12 +95,16 @@ class VariationalMessagePassing:
         trace = [self.free_energy[-1]]
         for _ in range(self.max_iter):
             self.beliefs, self.f2v = self.schedule.sweep(self.graph, self.beliefs, self._safe)
-            trace.append(self.graph.free_energy(self.beliefs).detach())
+            trace.append(self._energy())
             self.converged = self._settled(*trace[-2:])
             if self.converged:
                 break
         self.free_energy = torch.cat([self.free_energy, torch.stack(trace[1:])])
         return self.marginals
+
+    def _energy(self) -> Tensor:
+        with torch.no_grad():
+            return self.graph.free_energy(self.beliefs)
 
     def _settled(self, before: Tensor, after: Tensor) -> bool:
         return bool((before - after).abs() <= self.tolerance * after.abs().clamp(min=1.0))

@@ -66,3 +66,19 @@ def test_a_parabola_is_not_for_many() -> None:
 def test_samples_are_counted() -> None:
     with pytest.raises(ValueError, match="an integer of at least 1"):
         Sampled(0)
+
+
+def test_choices_are_not_sampled() -> None:
+    choice = Variable("choice", c.Categorical(2))
+    factor = Nonlinear("f", torch.sin, {"input": choice})
+    with pytest.raises(ValueError, match="a sum over values weighed by probabilities"):
+        factor.expected({"choice": torch.tensor([0.5, 0.5])})
+
+
+def test_rates_are_sampled_with_derivatives() -> None:
+    rate = Variable("rate", c.Gamma())
+    factor = Nonlinear("f", lambda x: 2.0 * x, {"x": rate}, {}, Sampled(4000))
+    mean = torch.tensor([-0.2, 1.0])
+    assert factor.expected({"rate": mean}).item() == pytest.approx(2.0, abs=0.1)
+    found = message(factor, "rate", {"rate": mean})
+    torch.testing.assert_close(found, torch.tensor([0.0, 2.0]), rtol=0, atol=0.2)

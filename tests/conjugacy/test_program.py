@@ -21,7 +21,7 @@ from pyro_activeinf.conjugacy import (
     Transformed,
 )
 from pyro_activeinf.filters import ExactFilter
-from pyro_activeinf.messages import FactorGraph, VariationalMessagePassing
+from pyro_activeinf.messages import FactorGraph, SumProduct, VariationalMessagePassing
 from pyro_activeinf.models import POMDP, LinearGaussian
 from tests import kalman
 
@@ -223,3 +223,34 @@ def test_nothing_latent_is_named() -> None:
 def test_discrete_sites_without_a_family_are_named() -> None:
     with pytest.raises(ValueError, match="Discrete sites are Categorical or Bernoulli"):
         Program.read(lambda: pyro.sample("x", dist.Geometric(0.5)), ())
+
+
+def test_sums_of_products_of_a_program_are_exact() -> None:
+    table, shows = torch.rand(2, 2).softmax(-1), torch.rand(2, 3).softmax(-1)
+    seen = torch.randint(3, (5,))
+    joint, _ = inferred(coins, seen, table, shows)
+    graph = FactorGraph.from_program(coins, seen, table, shows, apart=("s",))
+    found: Any = SumProduct(graph).update_beliefs()
+    for t in range(5):
+        torch.testing.assert_close(found[f"s_{t}"].probs, joint["s"].probs[t], rtol=0, atol=1e-9)
+
+
+def test_gradients_of_f_reach_parameters_of_the_program() -> None:
+    """Of the evidence of a chain, against finite differences."""
+    seen = torch.randint(3, (6,))
+    shows = torch.rand(2, 3).softmax(-1)
+    logits = torch.randn(2, 2)
+
+    def energy(logits: Tensor) -> Tensor:
+        graph = FactorGraph.from_program(coins, seen, logits.softmax(-1), shows)
+        passing = VariationalMessagePassing(graph)
+        passing.update_beliefs()
+        assert not passing.free_energy.requires_grad
+        return graph.free_energy(passing.beliefs)
+
+    point = logits.clone().requires_grad_()
+    (slope,) = torch.autograd.grad(energy(point), point)
+    step = torch.zeros(2, 2)
+    step[0, 1] = 1e-5
+    wanted = (energy(logits + step) - energy(logits - step)) / 2e-5
+    torch.testing.assert_close(slope[0, 1], wanted, rtol=1e-6, atol=1e-6)

@@ -1,18 +1,15 @@
 """Conjugacy: exponential families, expected log densities, and the one rule of learning."""
 
-from .approximation import (
-    ApproximateMessageWarning,
-    Approximation,
-    Laplace,
-    Nonlinear,
-    Sampled,
-)
-from .chains import Chain, DiscreteChain, GaussianChain
+from .approximation import ApproximateMessageWarning, Approximation, Laplace, Sampled
+from .chains import Chain
 from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
+from .discrete_chain import DiscreteChain
 from .factor import ExpectedLogDensity, Factor, Variable, message
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .gaussian_chain import GaussianChain
 from .guide import guide_of
+from .nonlinear import Nonlinear
 from .precision import Gamma, Wishart
 from .program import Program
 from .rule import Beliefs, free_energy, gathered, step, toward_valid, update

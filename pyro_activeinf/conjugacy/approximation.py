@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.func import grad, jacrev, vmap
 
 from .._checks import complain, positive_int
-from .factor import Factor, Means, Variable
+from .factor import Means, Variable
 from .gaussian import Gaussian, MultivariateGaussian
 from .transformed import Transformed
 
@@ -180,51 +180,3 @@ class _Piece:
             + at.unsqueeze(-1) * at.unsqueeze(-2)
         )
         return (slope * (self.loc - at)).sum() + (blocks * spread).sum() / 2
-
-
-def _seed() -> int:
-    return int(torch.randint(2**31, ()))
-
-
-@dataclass(frozen=True)
-class Nonlinear(Factor):
-    """A factor given by its log density, of values: a link that is not linear, for example.
-
-    Args:
-        name: of the factor.
-        log_density: takes values of all arguments by name, and returns log f, ``(*any)``, which
-            is summed up.
-        unknown: argument to variable.
-        known: argument to whatever it is.
-        approximation: of the expectation.
-    """
-
-    name: str
-    log_density: Callable[..., Tensor]
-    unknown: Mapping[str, Variable]
-    known: Mapping[str, Any] = field(default_factory=dict)
-    approximation: Approximation = field(default_factory=Sampled)
-    seed: int = field(default_factory=_seed)
-
-    @property
-    def variables(self) -> tuple[str, ...]:  # type: ignore[override]
-        """Names of the variables, each once."""
-        return tuple(dict.fromkeys(variable.name for variable in self.unknown.values()))
-
-    @property
-    def approximate(self) -> bool:  # type: ignore[override]
-        """It is."""
-        return True
-
-    def expected(self, means: Means) -> Tensor:
-        """The approximate expectation."""
-        variables = {variable.name: variable for variable in self.unknown.values()}
-        return self.approximation.expected(self._density, variables, means, self.seed)
-
-    def linear(self, variable: str, means: Means) -> bool:
-        """Treated as such where steps cannot be relied on to lower F."""
-        return not self.approximation.descends
-
-    def _density(self, values: Values) -> Tensor:
-        given = {argument: values[v.name] for argument, v in self.unknown.items()}
-        return self.log_density(**given, **self.known).sum()

@@ -11,7 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .chains import DiscreteChainMoments
+from .discrete_chain import DiscreteChainMoments
 from .of_site import Latent
 from .program import Program
 from .rule import Beliefs

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 
 from ..records import stem_of, step_of
-from .chains import DiscreteChain, GaussianChain
 from .counts import Categorical
+from .discrete_chain import DiscreteChain
 from .factor import Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .gaussian_chain import GaussianChain
 from .of_site import Latent, latent_of
 from .reading import Site
 

@@ -8,8 +8,8 @@ from functools import singledispatch
 import torch
 from torch import Tensor
 
-from .chains import DiscreteChain
 from .counts import Categorical
+from .discrete_chain import DiscreteChain
 from .factor import Factor, Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian

@@ -20,14 +20,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..conjugacy.chains import DiscreteChainMoments, GaussianChainMoments
 from ..conjugacy.counts import (
     BetaMoments,
     CategoricalMoments,
     CountMoments,
     DirichletMoments,
 )
+from ..conjugacy.discrete_chain import DiscreteChainMoments
 from ..conjugacy.gaussian import LOG_2PI, GaussianMoments, VectorMoments
+from ..conjugacy.gaussian_chain import GaussianChainMoments
 from ..conjugacy.precision import GammaMoments, WishartMoments
 
 

@@ -18,7 +18,7 @@ from .reading import Reading, Site
 from .series import View
 from .tables import Axis, Inseparable, dims_used, indexed, nodes_of_axes, table_of, weighed
 
-LARGEST = 2**26  # numbers of a table
+LARGEST = 2**24  # numbers of a table
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ from .of_site import Latent
 from .reading import Reading, Site
 from .series import View
 
+MOST_ELEMENTS = 2**11  # of a variable, that are changed one by one
+
 
 @dataclass(frozen=True)
 class Axis:
@@ -169,11 +171,14 @@ def indexed(
     free = axis.free(site, elements)
     if not free:
         return axis
+    count = math.prod(axis.batch[i] for i in free)
+    if count > MOST_ELEMENTS:
+        raise Inseparable(axis.name)
     choices = [a.nodes.values if a.discrete and a is not axis else generic(a) for a in axes]
     before = table_of(reading, site, axes, choices, given)
     rows = combined(axes, choices)
     depends = []
-    for e in range(math.prod(axis.batch[i] for i in free)):
+    for e in range(count):
         moved = {**rows, axis.name: _with_element(axis, free, e, rows[axis.name])}
         after = finite(reading.table(site, moved, given)).reshape(before.shape)
         depends.append(after != before)

@@ -254,3 +254,43 @@ def test_gradients_of_f_reach_parameters_of_the_program() -> None:
     step[0, 1] = 1e-5
     wanted = (energy(logits + step) - energy(logits - step)) / 2e-5
     torch.testing.assert_close(slope[0, 1], wanted, rtol=1e-6, atol=1e-6)
+
+
+def test_too_many_numbers_for_a_table_are_sampled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyro_activeinf.conjugacy.site_factor.LARGEST", 10)
+
+    def model() -> None:
+        level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        with pyro.plate("rows", 20):
+            pyro.sample("x", dist.Normal(level, 1.0), obs=torch.ones(20))
+
+    with pytest.warns(ApproximateMessageWarning, match="x has no conjugate messages to level"):
+        found, _ = inferred(model)
+    assert found["level"].loc.item() == pytest.approx(20 / 21, abs=0.05)
+
+
+def test_what_is_indexed_by_hand_may_be_in_any_order() -> None:
+    order = torch.tensor([2, 0, 1, 1])
+    y = torch.tensor([1.0, 2.0, 3.0, 5.0])
+
+    def model() -> None:
+        with pyro.plate("groups", 3):
+            level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        with pyro.plate("rows", 4):
+            pyro.sample("y", dist.Normal(level[order], 1.0), obs=y)
+
+    found, passing = inferred(model)
+    torch.testing.assert_close(found["level"].loc, torch.tensor([2 / 2, 8 / 3, 1 / 2]))
+    assert passing.graph.variables["level"].batch_shape == (3,)
+
+
+def test_only_a_reading_of_some_elements_makes_a_vector(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pyro_activeinf.conjugacy.tables.MOST_ELEMENTS", 2)
+
+    def model() -> None:
+        with pyro.plate("groups", 3):
+            level = pyro.sample("level", dist.Normal(0.0, 1.0))
+        pyro.sample("y", dist.Normal(level[1], 1.0), obs=torch.tensor(4.0))
+
+    found, _ = inferred(model)
+    torch.testing.assert_close(found["level"].loc, torch.tensor([0.0, 2.0, 0.0]))

@@ -13,5 +13,16 @@ from .registration import register
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
+from .two_rooms import two_rooms
 
-__all__ = ["GridWorld", "Held", "Reading", "RockSample", "TMaze", "Tiger", "read_map", "register"]
+__all__ = [
+    "GridWorld",
+    "Held",
+    "Reading",
+    "RockSample",
+    "TMaze",
+    "Tiger",
+    "read_map",
+    "register",
+    "two_rooms",
+]

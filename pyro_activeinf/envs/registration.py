@@ -8,6 +8,7 @@ ENTRY_POINTS = {
     "pyro_activeinf/RockSample-v0": "pyro_activeinf.envs.rock_sample:RockSample",
     "pyro_activeinf/TMaze-v0": "pyro_activeinf.envs.tmaze:TMaze",
     "pyro_activeinf/Tiger-v0": "pyro_activeinf.envs.tiger:Tiger",
+    "pyro_activeinf/TwoRooms-v0": "pyro_activeinf.envs.two_rooms:two_rooms",
 }
 
 

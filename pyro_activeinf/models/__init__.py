@@ -18,6 +18,7 @@ from .reading import ReadingFlat, ReadingPage, ReadingSentence
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
+from .two_rooms import RoomLegs, RoomWalk, next_to_aim, rooms
 from .unroll import future, unroll
 
 __all__ = [
@@ -43,11 +44,15 @@ __all__ = [
     "ReadingPage",
     "ReadingSentence",
     "RockSample",
+    "RoomLegs",
+    "RoomWalk",
     "TMaze",
     "Tiger",
     "Uncertainty",
     "from_gymnasium",
     "future",
+    "next_to_aim",
+    "rooms",
     "to_arrays",
     "unroll",
 ]

@@ -5,7 +5,7 @@ from .chains import Chain
 from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
 from .discrete_chain import DiscreteChain
 from .factor import ExpectedLogDensity, Factor, Variable, message
-from .family import Family
+from .family import DTYPE, Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .gaussian_chain import GaussianChain
 from .guide import guide_of
@@ -18,6 +18,7 @@ from .start import starting, usual_order
 from .transformed import Transformed
 
 __all__ = [
+    "DTYPE",
     "ApproximateMessageWarning",
     "Approximation",
     "Beliefs",

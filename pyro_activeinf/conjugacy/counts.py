@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry, ops
-from .family import Family
+from .family import DTYPE, Family
 from .known import Known
 
 
@@ -56,7 +56,7 @@ class CountMoments(NamedTuple):
     @classmethod
     def at(cls, value: Tensor) -> CountMoments:
         """Of a known number."""
-        return cls(value.to(torch.get_default_dtype()))
+        return cls(value.to(DTYPE))
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Dirichlet(Known):
 
     def neutral(self) -> Tensor:
         """One of each."""
-        return torch.ones(self.dim)
+        return torch.ones(self.dim, dtype=DTYPE)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Beta(Known):
 
     def neutral(self) -> Tensor:
         """One of each."""
-        return torch.ones(2)
+        return torch.ones(2, dtype=DTYPE)
 
 
 @dataclass(frozen=True)
@@ -128,11 +128,11 @@ class Categorical(Family):
     def statistics(self, value: Tensor) -> Tensor:
         """One at the value, zero elsewhere."""
         places = torch.arange(self.dim, device=value.device)
-        return (value.unsqueeze(-1) == places).to(torch.get_default_dtype())
+        return (value.unsqueeze(-1) == places).to(DTYPE)
 
     def log_base(self, value: Tensor) -> Tensor:
         """Zero."""
-        return torch.zeros(value.shape, device=value.device)
+        return torch.zeros(value.shape, dtype=DTYPE, device=value.device)
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Logarithm of the sum of exponentials."""
@@ -152,7 +152,7 @@ class Categorical(Family):
 
     def neutral(self) -> Tensor:
         """All alike."""
-        return torch.zeros(self.dim)
+        return torch.zeros(self.dim, dtype=DTYPE)
 
     def distribution(self, natural: Tensor) -> Any:
         """Categorical."""
@@ -169,11 +169,11 @@ class Bernoulli(Family):
 
     def statistics(self, value: Tensor) -> Tensor:
         """The value."""
-        return value.unsqueeze(-1).to(torch.get_default_dtype())
+        return value.unsqueeze(-1).to(DTYPE)
 
     def log_base(self, value: Tensor) -> Tensor:
         """Zero."""
-        return torch.zeros(value.shape, device=value.device)
+        return torch.zeros(value.shape, dtype=DTYPE, device=value.device)
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Log(1 + exp lambda)."""
@@ -193,7 +193,7 @@ class Bernoulli(Family):
 
     def neutral(self) -> Tensor:
         """Even chances."""
-        return torch.zeros(1)
+        return torch.zeros(1, dtype=DTYPE)
 
     def distribution(self, natural: Tensor) -> Any:
         """Bernoulli."""
@@ -211,7 +211,7 @@ class Poisson(Known):
 
     def statistics(self, value: Tensor) -> Tensor:
         """The value."""
-        return value.unsqueeze(-1).to(torch.get_default_dtype())
+        return value.unsqueeze(-1).to(DTYPE)
 
     def log_base(self, value: Tensor) -> Tensor:
         """Minus log x!."""
@@ -219,4 +219,4 @@ class Poisson(Known):
 
     def neutral(self) -> Tensor:
         """A rate of one."""
-        return torch.zeros(1)
+        return torch.zeros(1, dtype=DTYPE)

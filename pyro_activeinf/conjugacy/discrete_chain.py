@@ -13,6 +13,7 @@ from torch import Tensor
 from .. import ops
 from .chains import Chain, gradient
 from .counts import Categorical
+from .family import DTYPE
 from .halving import Parts, product, products
 
 
@@ -44,12 +45,12 @@ class DiscreteChain(Chain):
     def statistics(self, value: Tensor) -> Tensor:
         """One at each value, and at each pair of values."""
         places = torch.arange(self.dim, device=value.device)
-        one = (value.unsqueeze(-1) == places).to(torch.get_default_dtype())
+        one = (value.unsqueeze(-1) == places).to(DTYPE)
         return self.join(one, one[..., :-1, :, None] * one[..., 1:, None, :])
 
     def log_base(self, value: Tensor) -> Tensor:
         """Zero."""
-        return torch.zeros(value.shape[:-1], device=value.device)
+        return torch.zeros(value.shape[:-1], dtype=DTYPE, device=value.device)
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Logarithm of the sum over all sequences."""
@@ -75,7 +76,7 @@ class DiscreteChain(Chain):
 
     def neutral(self) -> Tensor:
         """All sequences alike."""
-        return torch.zeros(self.size)
+        return torch.zeros(self.size, dtype=DTYPE)
 
     def distribution(self, natural: Tensor) -> Any:
         """The marginals, Categorical of batch shape ``(*batch, time)``."""

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+DTYPE = (
+    torch.float64
+)  # of beliefs, whatever the programs have: sums over many rows keep their digits
+
 
 class Family(ABC):
     r"""A family of densities, relative to a base measure h.

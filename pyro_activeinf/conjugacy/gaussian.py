@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry
-from .family import Family
+from .family import DTYPE, Family
 from .known import Known
 
 LOG_2PI = math.log(2 * math.pi)
@@ -67,7 +67,7 @@ class Gaussian(Known):
 
     def neutral(self) -> Tensor:
         """About zero, and wide."""
-        return torch.tensor([0.0, -FLAT / 2])
+        return torch.tensor([0.0, -FLAT / 2], dtype=DTYPE)
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ class MultivariateGaussian(Family):
 
     def neutral(self) -> Tensor:
         """About zero, and wide."""
-        return self.join(torch.zeros(self.dim), -FLAT / 2 * torch.eye(self.dim))
+        one = torch.eye(self.dim, dtype=DTYPE)
+        return self.join(torch.zeros(self.dim, dtype=DTYPE), -FLAT / 2 * one)
 
     def distribution(self, natural: Tensor) -> Any:
         """MultivariateNormal."""

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .chains import Chain, gradient
+from .family import DTYPE
 from .gaussian import FLAT, LOG_2PI, MultivariateGaussian
 from .halving import Parts, product, products
 
@@ -92,8 +93,9 @@ class GaussianChain(Chain):
     def neutral(self) -> Tensor:
         """Independent, about zero, and wide."""
         t, d = self.steps, self.dim
-        wide = -FLAT / 2 * torch.eye(d).expand(t, d, d)
-        return self.join(torch.zeros(t, d), wide, torch.zeros(t - 1, d, d))
+        wide = -FLAT / 2 * torch.eye(d, dtype=DTYPE).expand(t, d, d)
+        nothing = torch.zeros(t, d, dtype=DTYPE), torch.zeros(t - 1, d, d, dtype=DTYPE)
+        return self.join(nothing[0], wide, nothing[1])
 
     def distribution(self, natural: Tensor) -> Any:
         """The marginals, MultivariateNormal of batch shape ``(*batch, time)``."""

@@ -12,8 +12,10 @@ import torch
 from torch import Tensor
 
 from .discrete_chain import DiscreteChainMoments
+from .family import DTYPE
 from .of_site import Latent
 from .program import Program
+from .reading import Site
 from .rule import Beliefs
 from .series import Series
 
@@ -27,14 +29,20 @@ def guide_of(program: Program, beliefs: Beliefs) -> Callable[..., dict[str, Tens
     def guide(*args: Any, **kwargs: Any) -> dict[str, Tensor]:
         plates = {name: _plate(frame) for name, frame in frames.items()}
         found = {
-            name: _sampled(latent, beliefs.natural[name].detach(), plates)
+            name: _sampled(latent, _as_in(latent.site, beliefs.natural[name]), plates)
             for name, latent in program.latents.items()
         }
         for name, chain in program.chains.items():
-            found |= _walked(chain, beliefs.means[name].detach(), plates)
+            found |= _walked(chain, _as_in(chain.sites[0], beliefs.means[name]), plates)
         return found
 
     return guide
+
+
+def _as_in(site: Site, coordinates: Tensor) -> Tensor:
+    """Coordinates in the precision of the program."""
+    value = site.value
+    return coordinates.detach().to(value.dtype if value.is_floating_point() else DTYPE)
 
 
 def _walked(chain: Series, mean: Tensor, plates: Mapping[str, Any]) -> dict[str, Tensor]:

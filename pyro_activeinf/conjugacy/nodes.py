@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
-from .family import Family
+from .family import DTYPE, Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .precision import Gamma, Wishart
 from .transformed import Transformed
@@ -30,7 +30,6 @@ class Nodes:
     values: Tensor  # (nodes, *event)
     basis: Tensor | None  # (size + 1, nodes): weights = (1, mean) @ basis; None for mean itself
     extra: Tensor | None  # (*event): a value to try it on; None where it cannot fail
-    bent: float = 1e-7  # relative error from which on a function is not linear
 
     def weights(self, mean: Tensor) -> Tensor:
         """Weights ``(*batch, nodes)`` at mean coordinates ``(*batch, size)``."""
@@ -59,25 +58,27 @@ def values_of(family: Family) -> tuple[Tensor, Tensor]:
 
 @values_of.register
 def _(family: Gaussian) -> tuple[Tensor, Tensor]:
-    return torch.tensor([-1.0, 0.0, 1.0]), torch.tensor(0.6)
+    return torch.tensor([-1.0, 0.0, 1.0], dtype=DTYPE), torch.tensor(0.6, dtype=DTYPE)
 
 
 @values_of.register
 def _(family: MultivariateGaussian) -> tuple[Tensor, Tensor]:
-    unit = torch.eye(family.dim)
+    unit = torch.eye(family.dim, dtype=DTYPE)
     first, second = torch.triu_indices(family.dim, family.dim, 1)
-    values = torch.cat([torch.zeros(1, family.dim), unit, -unit, unit[first] + unit[second]])
+    values = torch.cat(
+        [torch.zeros(1, family.dim, dtype=DTYPE), unit, -unit, unit[first] + unit[second]]
+    )
     return values, _uneven(family.dim)
 
 
 @values_of.register
 def _(family: Gamma) -> tuple[Tensor, Tensor]:
-    return torch.tensor([0.5, 1.0, 2.0]), torch.tensor(1.4)
+    return torch.tensor([0.5, 1.0, 2.0], dtype=DTYPE), torch.tensor(1.4, dtype=DTYPE)
 
 
 @values_of.register
 def _(family: Wishart) -> tuple[Tensor, Tensor]:
-    one = torch.eye(family.dim)
+    one = torch.eye(family.dim, dtype=DTYPE)
     first, second = torch.triu_indices(family.dim, family.dim)
     added = one[first].unsqueeze(-1) * one[second].unsqueeze(-2)
     added = (added + added.mT) / 2
@@ -87,25 +88,25 @@ def _(family: Wishart) -> tuple[Tensor, Tensor]:
 
 @values_of.register
 def _(family: Dirichlet) -> tuple[Tensor, Tensor]:
-    even = torch.ones(1, family.dim)
-    values = torch.cat([even, even + family.dim * torch.eye(family.dim)])
+    even = torch.ones(1, family.dim, dtype=DTYPE)
+    values = torch.cat([even, even + family.dim * torch.eye(family.dim, dtype=DTYPE)])
     other = 1 + _uneven(family.dim).abs()
     return values / values.sum(-1, keepdim=True), other / other.sum()
 
 
 @values_of.register
 def _(family: Beta) -> tuple[Tensor, Tensor]:
-    return torch.tensor([0.3, 0.5, 0.8]), torch.tensor(0.62)
+    return torch.tensor([0.3, 0.5, 0.8], dtype=DTYPE), torch.tensor(0.62, dtype=DTYPE)
 
 
 @values_of.register
 def _(family: Bernoulli) -> tuple[Tensor, Tensor]:
-    return torch.tensor([0.0, 1.0]), torch.tensor(1.0)
+    return torch.tensor([0.0, 1.0], dtype=DTYPE), torch.tensor(1.0, dtype=DTYPE)
 
 
 @values_of.register
 def _(family: Poisson) -> tuple[Tensor, Tensor]:
-    return torch.tensor([0.0, 1.0]), torch.tensor(3.0)
+    return torch.tensor([0.0, 1.0], dtype=DTYPE), torch.tensor(3.0, dtype=DTYPE)
 
 
 @values_of.register
@@ -116,4 +117,4 @@ def _(family: Transformed) -> tuple[Tensor, Tensor]:
 
 def _uneven(dim: int) -> Tensor:
     """A vector without symmetries."""
-    return (1.0 + torch.arange(dim)).cos()
+    return (1.0 + torch.arange(dim, dtype=DTYPE)).cos()

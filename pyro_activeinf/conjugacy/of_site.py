@@ -38,7 +38,7 @@ class Latent:
 
     def value(self, x: Tensor) -> Tensor:
         """A value of the site, from values ``(*batch, *event)`` of the variable."""
-        return x.reshape(self.site.value.shape)
+        return x.reshape(self.site.value.shape).to(self.site.value.dtype)
 
     def seen(self, mean: Tensor) -> Tensor:
         """Mean coordinates, as they are."""
@@ -49,7 +49,7 @@ class Latent:
         batch, event = self.variable.batch_shape, self.variable.family.event_shape
         shaped = nodes.reshape(len(nodes), *[1] * len(batch), *event)
         rows = shaped.expand(-1, *batch, *event).reshape(-1, *self.site.value.shape)
-        return {self.name: rows}
+        return {self.name: rows.to(self.site.value.dtype)}
 
     def aligned(self, site: Site, elements: int) -> dict[int, int]:
         """Batch dim of the variable -> dim of the elements of a site that has the same plate.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry
-from .family import Family
+from .family import DTYPE, Family
 from .known import Known
 from .newton import inverse_mean
 
@@ -58,7 +58,7 @@ class Gamma(Known):
 
     def neutral(self) -> Tensor:
         """Shape and rate 1."""
-        return torch.tensor([1.0, -1.0])
+        return torch.tensor([1.0, -1.0], dtype=DTYPE)
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,8 @@ class Wishart(Family):
     def neutral(self) -> Tensor:
         """About the identity, with d + 1 degrees of freedom."""
         return self.join(
-            torch.tensor((self.dim + 1) / 2), -(self.dim + 1) / 2 * torch.eye(self.dim)
+            torch.tensor((self.dim + 1) / 2, dtype=DTYPE),
+            -(self.dim + 1) / 2 * torch.eye(self.dim, dtype=DTYPE),
         )
 
     def distribution(self, natural: Tensor) -> Any:

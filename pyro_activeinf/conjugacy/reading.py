@@ -48,6 +48,7 @@ class Site:
     parents: tuple[str, ...]  # latent sites that it depends on, without itself
     plates: Mapping[str, int]  # name -> dim, counted from the right of the batch dims
     frames: tuple[Any, ...]  # the plates themselves
+    epsilon: float  # relative precision of its log-densities
     parametric: bool  # whether gradients reach parameters from its log-density
     scale: float  # rows for each of those that a plate has, where it is subsampled
     members: tuple[str, ...] = ()  # the sites that this one stands for, along a first dim
@@ -213,6 +214,7 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
 
 def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
     frames = [frame for frame in node["cond_indep_stack"] if frame.vectorized]
+    log_density = node["fn"].log_prob(node["value"])
     return Site(
         node["name"],
         node["fn"],
@@ -221,7 +223,8 @@ def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
         tuple(parents),
         {frame.name: frame.dim for frame in frames},
         tuple(frames),
-        node["fn"].log_prob(node["value"]).requires_grad,
+        torch.finfo(log_density.dtype).eps,
+        log_density.requires_grad,
         math.prod(_left_out(frame) for frame in frames),
     )
 

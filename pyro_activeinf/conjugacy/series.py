@@ -112,7 +112,7 @@ def _spread(nodes: Tensor, site: Site) -> Tensor:
     """The same value for all of a site's batch."""
     event = site.value.shape[site.batch_dims :]
     shaped = nodes.reshape((len(nodes), *[1] * site.batch_dims, *event))
-    return shaped.expand(-1, *site.value.shape)
+    return shaped.expand(-1, *site.value.shape).to(site.value.dtype)
 
 
 def series_in(sites: Mapping[str, Site], without: Collection[str] = ()) -> dict[str, Series]:

@@ -19,6 +19,7 @@ from .series import View
 from .tables import Axis, Inseparable, dims_used, indexed, nodes_of_axes, table_of, weighed
 
 LARGEST = 2**24  # numbers of a table
+STRAIGHT = 1e-7  # relative error up to which a function counts as linear
 
 
 @dataclass(frozen=True)
@@ -172,4 +173,5 @@ def _straight(
     shaped = weights.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
     found = (table * shaped).sum(k, keepdim=True)
     size = (table * shaped).abs().amax(k, keepdim=True) + 1.0
-    return bool(((found - there).abs() <= axis.nodes.bent * size).all())
+    error = max(STRAIGHT, 1000 * site.epsilon)
+    return bool(((found - there).abs() <= error * size).all())

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .counts import Bernoulli, Categorical
 from .factor import Means
+from .family import DTYPE
 from .nodes import Nodes
 from .of_site import Latent
 from .reading import Reading, Site
@@ -65,7 +66,7 @@ def table_of(
         choices: of each axis, ``(count, *event)``.
         given: values of the site's other latent variables.
     """
-    found = reading.table(site, combined(axes, choices), given or {})
+    found = reading.table(site, combined(axes, choices), given or {}).to(DTYPE)
     return finite(found.reshape((*(len(c) for c in choices), *found.shape[1:])))
 
 
@@ -180,7 +181,7 @@ def indexed(
     depends = []
     for e in range(count):
         moved = {**rows, axis.name: _with_element(axis, free, e, rows[axis.name])}
-        after = finite(reading.table(site, moved, given)).reshape(before.shape)
+        after = finite(reading.table(site, moved, given).to(DTYPE)).reshape(before.shape)
         depends.append(after != before)
     which = torch.stack(depends)
     if bool((which.sum(0) > 1).any()):
@@ -211,4 +212,4 @@ def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor) -> Tens
     )
     other = latent.assign(axis.nodes.values[1:2])[axis.name]
     mask = mask.expand(*axis.batch, *variable.family.event_shape)
-    return torch.where(latent.value(mask), other, rows)
+    return torch.where(latent.value(mask).bool(), other, rows)

@@ -12,6 +12,7 @@ from torch.distributions import Distribution
 
 from .._checks import batch_dims, complain, known_names
 from ..conjugacy import (
+    DTYPE,
     Beliefs,
     Chain,
     ExpectedLogDensity,
@@ -93,7 +94,7 @@ class FactorGraph:
             ValueError: for a name that is taken, or values that are not finite.
         """
         self._require_new(name)
-        seen = torch.as_tensor(value)
+        seen = _double(torch.as_tensor(value))
         if not bool(seen.isfinite().all()):
             way_out = "Leave out what is missing, or make it a variable."
             raise ValueError(complain(name, "finite numbers", "NaN or infinity", way_out))
@@ -202,8 +203,10 @@ class FactorGraph:
             way_out = "Smooth: VariationalMessagePassing(graph).update_beliefs()."
             got = f"one that depends on {sorted(others)}"
             raise ValueError(complain("chain", "a chain of known parameters", got, way_out))
-        anywhere = {chain: torch.zeros(variable.shape)}  # messages are the same at all beliefs
-        motion, evidence = torch.zeros(variable.shape), torch.zeros(variable.shape)
+        anywhere = {
+            chain: torch.zeros(variable.shape, dtype=DTYPE)
+        }  # messages are the same at all beliefs
+        motion, evidence = torch.zeros_like(anywhere[chain]), torch.zeros_like(anywhere[chain])
         for factor in factors:
             sent = message(factor, chain, anywhere)
             if bool(variable.family.split(sent)[-1].any()):  # of pairs of steps
@@ -228,7 +231,7 @@ class FactorGraph:
 
 
 def _start(variable: Variable, initial: Tensor) -> Tensor:
-    natural = torch.as_tensor(initial)
+    natural = _double(torch.as_tensor(initial))
     if natural.shape != variable.shape or not bool(variable.family.valid(natural).all()):
         expected = f"natural coordinates of shape {variable.shape}, within the domain"
         raise ValueError(complain("initial", expected, f"shape {tuple(natural.shape)}"))
@@ -246,5 +249,9 @@ def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:
 def _moments(kind: Any, value: Any) -> Any:
     """A known value as what the parameter asks for."""
     if isinstance(value, tuple) or not hasattr(kind, "at"):
-        return value
-    return kind.at(torch.as_tensor(value, dtype=torch.get_default_dtype()))
+        return _double(value) if isinstance(value, Tensor) else value
+    return kind.at(torch.as_tensor(value, dtype=DTYPE))
+
+
+def _double(value: Tensor) -> Tensor:
+    return value.to(DTYPE) if value.is_floating_point() else value

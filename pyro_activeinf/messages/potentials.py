@@ -12,7 +12,15 @@ from torch.func import grad, jacrev, vmap
 
 from .. import ops
 from .._checks import complain
-from ..conjugacy import Bernoulli, Categorical, Factor, Gaussian, MultivariateGaussian, Variable
+from ..conjugacy import (
+    DTYPE,
+    Bernoulli,
+    Categorical,
+    Factor,
+    Gaussian,
+    MultivariateGaussian,
+    Variable,
+)
 from ..conjugacy.gaussian import LOG_2PI
 
 Naturals = Mapping[str, Tensor]  # variable -> natural coordinates (size)
@@ -187,6 +195,6 @@ def _quadratic(factor: Factor, variables: Sequence[Variable]) -> Quadratic:
         certain = {v.name: v.family.statistics(p.reshape(v.family.event_shape)) for v, p in pieces}
         return factor.expected(certain)
 
-    origin = torch.zeros(sum(sizes))
+    origin = torch.zeros(sum(sizes), dtype=DTYPE)
     bend = jacrev(grad(log_density))(origin)
     return Quadratic(tuple(variables), -bend, grad(log_density)(origin), log_density(origin))

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.distributions import Distribution
 
 from .._checks import complain, nonnegative, positive_int
+from ..conjugacy import DTYPE
 from .graph import FactorGraph
 from .potentials import Potential, potential_of
 from .schedules import Messages
@@ -161,7 +162,7 @@ class SumProduct:
         """The message of a variable to a factor."""
         around = [f.name for f in self.graph.around(variable) if f.name != factor]
         each = [self.f2v[name, variable] for name in around]
-        return sum(each, torch.zeros(self.graph.variables[variable].family.size))
+        return sum(each, torch.zeros(self.graph.variables[variable].family.size, dtype=DTYPE))
 
     def _belief(self, variable: str) -> Tensor:
         return self._sent(variable, "")

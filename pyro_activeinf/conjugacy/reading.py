@@ -72,6 +72,7 @@ class Reading:
 
     def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._model, self._args = model, args
+        self._seed = int(torch.randint(2**31, ()))
         with torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
             trace = poutine.trace(Detached(model)).get_trace(*args)
         self._rows = {
@@ -111,18 +112,26 @@ class Reading:
         """
 
         def one(row: Mapping[str, Tensor]) -> Tensor:
-            return self.log_density(site, {**rest, **row})
+            with self._same_draws():
+                return self.log_density(site, {**rest, **row})
 
         count = len(next(iter(grid.values()))) if grid else 0
         if not count:
             return one({}).unsqueeze(0)
-        size = max(1, site.value.numel())
+        rows = max(1, CHUNK // max(1, site.value.numel()))  # at once
         try:
             with warnings.catch_warnings():  # of slow spots; the program's own were seen before
                 warnings.simplefilter("ignore")
-                return torch.vmap(one, chunk_size=max(1, CHUNK // size))(dict(grid))
+                return torch.vmap(one, randomness="same", chunk_size=rows)(dict(grid))
         except UNMAPPED:  # a program that does not broadcast is run again and again
             return torch.stack([one({n: v[i] for n, v in grid.items()}) for i in range(count)])
+
+    @contextmanager
+    def _same_draws(self) -> Iterator[None]:
+        """What a program draws by itself, outside of its sites, is the same in every run."""
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            yield
 
 
 class Detached:

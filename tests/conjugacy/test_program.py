@@ -294,3 +294,15 @@ def test_only_a_reading_of_some_elements_makes_a_vector(monkeypatch: pytest.Monk
 
     found, _ = inferred(model)
     torch.testing.assert_close(found["level"].loc, torch.tensor([0.0, 2.0, 0.0]))
+
+
+def test_what_a_program_draws_by_itself_is_drawn_once() -> None:
+    def model() -> None:
+        weights = pyro.sample("weights", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+        design = torch.randn(10, 2)
+        with pyro.plate("rows", 10):
+            pyro.sample("y", dist.Normal(design @ weights, 0.1), obs=design.sum(-1))
+
+    found, passing = inferred(model)
+    assert passing.graph.approximate == []
+    torch.testing.assert_close(found["weights"].loc, torch.ones(2), rtol=0, atol=0.02)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,10 +12,11 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, complain, known_names
-from ..compile import Settled, control_sizes
-from ..filters import JointBelief
+from ..compile import Settled
+from ..filters import BankBelief, JointBelief
 from ..records import FreeEnergyTerms, LevelMessages, PolicyPosterior
 from .actor import Actor
+from .choosing import count, drawn, sharpened
 from .level import Level, as_level
 from .outward import Lowest, Outward
 from .tower import Chosen, LevelState, Tower, both
@@ -26,7 +26,7 @@ from .tower import Chosen, LevelState, Tower, both
 class HierarchicalBelief:
     """What all levels believe, lowest first, and the free energy of the last observation."""
 
-    levels: tuple[JointBelief, ...]
+    levels: tuple[JointBelief | BankBelief, ...]
     terms: FreeEnergyTerms  # (*batch), nats: sites are called f"level{i}/{site}", 1 = lowest
     messages: Mapping[int, LevelMessages]  # of each level (1 = lowest) with the one above
 
@@ -170,8 +170,7 @@ class HierarchicalAgent(Actor):
         each: dict[int, dict[str, Tensor]] = {}
         states = list(before)
         for i, part in seen.items():
-            each[i] = self.tower.floors[i].filter.log_likelihoods(part)
-            states[i] = replace(states[i], own=sum(each[i].values(), states[i].own))
+            states[i], each[i] = self.tower.floors[i].looked(states[i], part)
         after = self.tower.settled(states)
         return after, {
             i: {n: ops.exp_dot(after[i].belief.log_probs, v) for n, v in part.items()}
@@ -225,19 +224,17 @@ class HierarchicalAgent(Actor):
         floor = self.tower.floors[i]
         if i not in self.posteriors and self.belief is not None:
             planner, beliefs = floor.level.planner, self.belief.levels
-            if floor.wishes is None:
+            above = beliefs[i + 1] if floor.wishes else None
+            if floor.wishes is None or not isinstance(above, JointBelief):
                 self.posteriors[i] = planner(floor.filter, beliefs[i])
             else:
-                self.posteriors[i] = floor.wishes.plan(planner, beliefs[i], beliefs[i + 1])
+                self.posteriors[i] = floor.wishes.plan(planner, beliefs[i], above)
         return self.posteriors[i]
 
     def _decided(self, i: int) -> Tensor:
         if i not in self.actions:
             posterior, level = self._planned(i), self.tower.floors[i].level
-            index = ops.draw(_rows(posterior), level.action_precision)
-            controls = control_sizes(level.model.actions)
-            several = len(controls) > 1
-            self.actions[i] = torch.stack(ops.unravel(index, controls), -1) if several else index
+            self.actions[i] = drawn(posterior, level.action_precision, level.model.actions)
         return self.actions[i]
 
     def act(self) -> Tensor:
@@ -246,8 +243,7 @@ class HierarchicalAgent(Actor):
         self.actions = {}
         for i in self._choosing():
             self._decided(i)
-        spaces = [floor.filter.actions for floor in self.tower.floors]
-        sizes = [math.prod(control_sizes(space)) if space else 0 for space in spaces]
+        sizes = [count(floor.filter.actions) for floor in self.tower.floors]
         return self.outward(self.actions, self._acts(), sizes)
 
     def _acts(self) -> list[Chosen]:
@@ -259,14 +255,7 @@ class HierarchicalAgent(Actor):
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
         """Probabilities of the lowest level's next action, ``(*batch, *controls)``."""
-        precision = self.tower.floors[0].level.action_precision
-        rows = ops.softmax(ops.log(_rows(posterior)), precision)
-        return rows.reshape(posterior.action_probs.shape)
-
-
-def _rows(posterior: PolicyPosterior) -> Tensor:
-    """Probabilities of the first action, ``(*batch, actions)``."""
-    return posterior.action_probs.flatten(posterior.probs.dim() - 1)
+        return sharpened(posterior, self.tower.floors[0].level.action_precision)
 
 
 def _terms(

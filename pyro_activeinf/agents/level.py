@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .._checks import complain, nonnegative, positive_int
 from ..compile import Programs
-from ..filters import ExactFilter
+from ..filters import Bank, ExactFilter
 from ..planning import Planner, Variational
 from ..records import Belief
 
@@ -28,7 +28,8 @@ class Level:
         model: an ordinary :class:`~pyro_activeinf.GenerativeModel`.
         planner: scores its policies; by default the next actions by a step of variational
             inference, ``Variational(horizon=1, steps=1, precision=16.0)``.
-        filter: carries its belief; an exact filter of the model by default.
+        filter: carries its belief; an exact filter of the model by default, and a
+            :class:`~pyro_activeinf.filters.Bank` for a lowest level of real sites.
         steps_per_update: own steps that make one step of the level above.
         until: a condition on the own belief that ends the step of the level above early:
             a truth value, or one for each member of the batch.
@@ -46,7 +47,7 @@ class Level:
 
     model: Programs
     planner: Planner = field(default_factory=next_action)
-    filter: ExactFilter | None = None
+    filter: ExactFilter | Bank | None = None
     steps_per_update: int = 1
     until: Callable[[Belief], bool | Tensor] | None = None
     action_precision: float = 16.0

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import ops
 from .._checks import batch_dims, complain, nonnegative
-from ..compile import Programs, Settled, control_sizes
+from ..compile import Programs, Settled
 from ..filters import Filter, auto
 from ..learning import Experience, Learner
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
 from . import keeping
 from .actor import Actor
+from .choosing import drawn, sharpened
 
 
 class Agent(Actor):
@@ -168,13 +168,7 @@ class Agent(Actor):
         the present belief.
         """
         posterior = self.plan() if self.posterior is None else self.posterior
-        index = ops.draw(_rows(posterior), self.action_precision)
-        if posterior.real:
-            self.action = _picked(posterior.first_actions, index)
-            return self.action
-        controls = control_sizes(self.filter.actions)
-        several = len(controls) > 1
-        self.action = torch.stack(ops.unravel(index, controls), -1) if several else index
+        self.action = drawn(posterior, self.action_precision, self.filter.actions)
         return self.action
 
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
@@ -182,8 +176,7 @@ class Agent(Actor):
 
         Of real-valued ones: of the candidates, ``(*batch, policies)``.
         """
-        rows = ops.softmax(ops.log(_rows(posterior)), self.action_precision)
-        return rows.reshape(posterior.action_probs.shape)
+        return sharpened(posterior, self.action_precision)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the agent to a file, as a whole or not at all; nothing in it is code.
@@ -249,16 +242,3 @@ class Agent(Actor):
         )
         keeping.restore(agent, kept)
         return agent
-
-
-def _picked(actions: Tensor, index: Tensor) -> Tensor:
-    """One of the candidates ``(*batch, policies, *event)`` for each of the batch."""
-    dim = index.dim()
-    inner = actions.shape[dim + 1 :]
-    where = index.reshape(*index.shape, 1, *[1] * len(inner)).expand(*index.shape, 1, *inner)
-    return actions.gather(dim, where).squeeze(dim)
-
-
-def _rows(posterior: PolicyPosterior) -> Tensor:
-    """Probabilities of the first action, ``(*batch, actions)``."""
-    return posterior.action_probs.flatten(posterior.probs.dim() - 1)

@@ -12,12 +12,16 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain
-from ..filters import ExactFilter, JointBelief
-from ..filters.context import Context, Link
+from ..compile import Site
+from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief
+from ..filters.bank_context import BankContext
+from ..filters.context import Context
+from ..filters.exact_context import ExactContext, Link
 from ..records import LevelMessages
 from .level import Level
 from .wishing import WishLinks
 
+AnyBelief = JointBelief | BankBelief
 Chosen = bool | Tensor  # for all members of a batch alike, or (*batch)
 
 
@@ -26,10 +30,10 @@ class LevelState:
     """Where one level is: messages about its present step, and the belief that follows."""
 
     ticks: Tensor  # (*batch): own steps since it began, the present one included
-    message: Tensor  # (*batch, values set from above, states): all before the present step
+    message: Any  # (*batch) of values set from above and states: all before the present step
     own: Tensor  # (*batch, states): log-likelihood of what it saw itself at this step
     below: Tensor  # (*batch, states): and of what levels below saw
-    belief: JointBelief
+    belief: AnyBelief
     down: Tensor  # (*batch, values set from above): log p(c) as predicted from above
     up: Tensor  # (*batch, values set from above): log p(o|c) of all since it began
 
@@ -39,19 +43,29 @@ class Floor:
     """One level and its ties to its neighbors."""
 
     level: Level
-    filter: ExactFilter
-    context: Context  # what the level above sets; nothing for the topmost
+    filter: Filter
+    context: Context[Any, AnyBelief]  # what the level above sets; nothing for the topmost
     link: Link | None  # what it sets below; None for the lowest
     wishes: WishLinks | None  # what the level above wishes; None for the topmost
 
-    def seen(self, state: LevelState) -> Tensor:
+    def looked(
+        self, state: LevelState, observation: Mapping[str, Any]
+    ) -> tuple[LevelState, dict[str, Tensor]]:
+        """The state after an observation, and log-likelihoods of each site."""
+        message, own, each = self.context.look(state.message, observation)
+        return replace(state, message=message, own=state.own + own), each
+
+    def seen(self, state: LevelState) -> Any:
         """The message with all that is known of the present step."""
         return self.context.see(state.message, state.own + state.below)
 
-    def before_below(self, state: LevelState, down: Tensor) -> JointBelief:
-        """The belief without what levels below have to say of the present step."""
+    def predicted_below(self, state: LevelState, down: Tensor) -> Tensor:
+        """log p(c) for the level below, without what that has to say of the present step."""
         known = self.context.see(state.message, state.own)
-        return self.context.belief(known, down, state.belief.step)
+        found = self.context.belief(known, down, state.belief.step)
+        if self.link is None or not isinstance(found, JointBelief):
+            raise TypeError(complain("levels", "a discrete level above another one", repr(found)))
+        return self.link.down(found)
 
 
 class Tower:
@@ -67,15 +81,14 @@ class Tower:
 
     def __init__(self, levels: Sequence[Level]) -> None:
         filters = [level.filter or ExactFilter(level.model) for level in levels]
-        names = [_shared(i, low, high) for i, (low, high) in enumerate(pairwise(filters), 1)]
-        wishes = [*(WishLinks.between(low, high) for low, high in pairwise(filters)), None]
+        upper = [_discrete(i, filter) for i, filter in enumerate(filters[1:], 2)]
+        pairs = list(zip(filters, upper, strict=False))
+        names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
+        links = [None, *(Link(high, below) for high, below in zip(upper, names, strict=True))]
+        contexts = [_context(f, above) for f, above in zip(filters, [*names, ()], strict=True)]
+        wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
         self.floors = [
-            Floor(
-                level, filter, Context(filter, above), Link(filter, below) if below else None, wish
-            )
-            for level, filter, above, below, wish in zip(
-                levels, filters, [*names, ()], [(), *names], wishes, strict=True
-            )
+            Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)
         ]
 
     def linked(self, i: int) -> tuple[str, ...]:
@@ -87,11 +100,10 @@ class Tower:
         """All levels before the first observation, ``(*batch)``."""
         states: list[LevelState] = []
         for floor in self.floors:
-            message = floor.context.start(batch)
-            none = message.new_zeros(message.shape[:-2] + message.shape[-1:])
-            belief = JointBelief(0, floor.filter.tables.states, log_probs_=none)
-            ticks = torch.ones(batch, dtype=torch.long, device=message.device)
-            zero = message.new_zeros(message.shape[:-1])
+            message, none = floor.context.start(batch), floor.context.nothing(batch)
+            zero = torch.zeros_like(floor.context.evidence(message))
+            belief = floor.context.belief(message, zero, 0)
+            ticks = torch.ones(batch, dtype=torch.long, device=zero.device)
             states.append(LevelState(ticks, message, none, none, belief, zero, zero))
         return self.settled(states)
 
@@ -113,7 +125,7 @@ class Tower:
             belief = floor.context.belief(floor.seen(state), down, state.belief.step)
             found.insert(0, replace(state, belief=belief, down=down))
             if floor.link is not None:
-                down = floor.link.down(floor.before_below(state, down))
+                down = floor.predicted_below(state, down)
         return found
 
     def advanced(
@@ -150,12 +162,13 @@ class Tower:
         """
         top = self.floors[-1]
         totals = [ops.logsumexp(top.seen(states[-1]), -1).squeeze(-1) for states in (before, after)]
-        upto = [-_mean(a.belief, a.below - b.below) for b, a in zip(before, after, strict=True)]
-        upto = [*upto[1:], totals[0] - totals[1]]
+        pairs = list(zip(before, after, strict=True))[1:]
+        upto = [-_mean(a.belief, a.below - b.below) for b, a in pairs]
+        upto.append(totals[0] - totals[1])
         return [upto[0], *(upper - lower for lower, upper in pairwise(upto))]
 
 
-def _passed(context: Context, state: LevelState) -> LevelMessages:
+def _passed(context: Context[Any, AnyBelief], state: LevelState) -> LevelMessages:
     sizes = tuple(site.size for site in context.sites)
     down = state.down.expand_as(state.up)
     return LevelMessages(context.names, sizes, state.ticks, down, state.up)
@@ -177,10 +190,13 @@ def _moved(floor: Floor, state: LevelState, action: Any, acts: Chosen, anew: Cho
     message, ticks = state.message, state.ticks
     if anew is not True:
         moved = floor.context.move(_rescaled(floor, floor.seen(state)), action)
-        message, ticks = _where(acts, moved, message), _where(acts, ticks + 1, ticks)
+        message, ticks = _either(floor, acts, moved, message), _where(acts, ticks + 1, ticks)
     if anew is not False:
-        begun = floor.context.start(tuple(state.message.shape[:-2]))
-        message, ticks = _where(anew, begun, message), _where(anew, torch.ones_like(ticks), ticks)
+        begun = floor.context.start(tuple(floor.context.evidence(message).shape[:-1]))
+        message, ticks = (
+            _either(floor, anew, begun, message),
+            _where(anew, torch.ones_like(ticks), ticks),
+        )
     none = torch.zeros_like(state.own)
     return replace(
         state,
@@ -192,11 +208,17 @@ def _moved(floor: Floor, state: LevelState, action: Any, acts: Chosen, anew: Cho
     )
 
 
-def _rescaled(floor: Floor, message: Tensor) -> Tensor:
+def _rescaled(floor: Floor, message: Any) -> Any:
     """Of the topmost level, which never begins anew, only the posterior is kept."""
     if floor.context.names:
         return message
     return message - ops.logsumexp(message, -1).unsqueeze(-1)
+
+
+def _either(floor: Floor, chosen: Chosen, new: Any, old: Any) -> Any:
+    if not isinstance(chosen, Tensor):
+        return new if chosen else old
+    return floor.context.choose(chosen, new, old)
 
 
 def _where(chosen: Chosen, new: Tensor, old: Tensor) -> Tensor:
@@ -205,25 +227,56 @@ def _where(chosen: Chosen, new: Tensor, old: Tensor) -> Tensor:
     return torch.where(chosen.reshape(*chosen.shape, *[1] * (new.dim() - chosen.dim())), new, old)
 
 
-def _mean(belief: JointBelief, values: Tensor) -> Tensor:
+def _mean(belief: AnyBelief, values: Tensor) -> Tensor:
     """Expectation under a belief, where 0 times minus infinity is 0."""
     return ops.exp_dot(belief.log_probs, values)
 
 
-def _shared(number: int, low: ExactFilter, high: ExactFilter) -> tuple[str, ...]:
+def _discrete(number: int, filter: Filter) -> ExactFilter:
+    if not isinstance(filter, ExactFilter):
+        expected = "an ExactFilter above the lowest level"
+        raise ValueError(complain(f"levels[{number - 1}].filter", expected, repr(filter)))
+    return filter
+
+
+def _context(filter: Filter, names: Sequence[str]) -> Context[Any, AnyBelief]:
+    if isinstance(filter, Bank):
+        return BankContext(filter, names)
+    if isinstance(filter, ExactFilter):
+        return ExactContext(filter, names)
+    raise _unsettable(filter)
+
+
+def _first_sites(filter: Filter) -> tuple[Site, ...]:
+    """Sites that a level above may set."""
+    if isinstance(filter, Bank):
+        return filter.sites
+    if isinstance(filter, ExactFilter):
+        return filter.tables.states
+    raise _unsettable(filter)
+
+
+def _unsettable(filter: Filter) -> ValueError:
+    expected = "an ExactFilter, or a Bank of other filters for a level of real sites"
+    way_out = "For example filter=Bank(model), or Bank(model, make=ParticleFilter)."
+    return ValueError(complain("levels[0].filter", expected, type(filter).__name__, way_out))
+
+
+def _shared(number: int, low: Filter, high: ExactFilter) -> tuple[str, ...]:
     """Sites that link level ``number`` with the one above, in the order of the program below.
 
     Raises:
         ValueError: where there is none, or their supports differ.
     """
     shown = {site.name: site for site in high.tables.outcomes}
-    found = [site for site in low.tables.states if site.name in shown]
+    settable = _first_sites(low)
+    found = [site for site in settable if site.name in shown]
     if not found:
         raise ValueError(
             complain(
                 f"levels[{number}]",
                 "an observation site with the name of an initial-state site of the level below, "
-                f"one of {[site.name for site in low.tables.states]}",
+                f"one of {[site.name for site in settable]}",
                 list(shown),
                 "Rename a site, so that the two levels meet.",
             )

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor
 
 from ..compile import Wishes
-from ..filters import ExactFilter, JointBelief
-from ..filters.context import Link
+from ..filters import ExactFilter, Filter, JointBelief
+from ..filters.exact_context import Link
 from ..planning import Planner
-from ..records import ExpectedFreeEnergyTerms, PolicyPosterior
+from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
 
 KEPT_FILTERS = 64
 
@@ -22,15 +22,15 @@ class WishLinks:
     """Observation sites of one filter that another one's model names in ``prefer`` or ``habit``."""
 
     upper: ExactFilter
-    lower: ExactFilter
+    lower: Filter
     preferences: tuple[str, ...]
     habit: tuple[str, ...]
     _kept: dict[bytes, ExactFilter] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def between(cls, lower: ExactFilter, upper: ExactFilter) -> WishLinks:
-        """The links by name."""
-        preferred, usual = lower.wished
+    def between(cls, lower: Filter, upper: ExactFilter) -> WishLinks:
+        """The links by name; a level of real sites has wishes of its own alone."""
+        preferred, usual = lower.wished if isinstance(lower, ExactFilter) else ((), ())
         shown = set(upper.observation_sites)
         preferences = tuple(name for name in preferred if name in shown)
         return cls(upper, lower, preferences, tuple(name for name in usual if name in shown))
@@ -40,25 +40,25 @@ class WishLinks:
         """All linked sites."""
         return self.preferences + self.habit
 
-    def plan(self, planner: Planner, belief: JointBelief, above: JointBelief) -> PolicyPosterior:
+    def plan(self, planner: Planner, belief: Belief, above: JointBelief) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
         parts = [Link(self.upper, [name]).down(above).detach() for name in self.names]
-        if not parts:
+        if not parts or not isinstance(self.lower, ExactFilter):
             return planner(self.lower, belief)
         sizes = [part.shape[-1] for part in parts]
         rows = torch.cat(parts, -1).expand(*belief.batch_shape, -1).reshape(-1, sum(sizes))
         distinct, which = torch.unique(rows, dim=0, return_inverse=True)
         if len(distinct) == 1:
-            return planner(self._wishing(distinct[0], sizes), belief)
+            return planner(self._wishing(distinct[0], sizes, self.lower), belief)
         flat = belief.reshape(len(rows))
         members = [(which == d).nonzero().squeeze(-1) for d in range(len(distinct))]
         found = [
-            planner(self._wishing(row, sizes), flat.take(index))
+            planner(self._wishing(row, sizes, self.lower), flat.take(index))
             for row, index in zip(distinct, members, strict=True)
         ]
         return together(found, members, belief.batch_shape)
 
-    def _wishing(self, row: Tensor, sizes: Sequence[int]) -> ExactFilter:
+    def _wishing(self, row: Tensor, sizes: Sequence[int], lower: ExactFilter) -> ExactFilter:
         key = row.cpu().numpy().tobytes()
         filter = self._kept.get(key)
         if filter is None:
@@ -66,7 +66,7 @@ class WishLinks:
             wishes = Wishes(_some(each, self.preferences), _some(each, self.habit))
             while len(self._kept) >= KEPT_FILTERS:
                 self._kept.pop(next(iter(self._kept)), None)
-            filter = self._kept[key] = self.lower.wishing(wishes)
+            filter = self._kept[key] = lower.wishing(wishes)
         return filter
 
 

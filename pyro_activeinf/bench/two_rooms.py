@@ -143,7 +143,7 @@ def figure_of(results: Sequence[Walked]) -> Figure:
     colors = [color for color, _ in styles[: len(results)]]
     cost.bar(range(len(results)), heights, color=colors)
     cost.set_xticks(range(len(results)), [one.walker for one in results])
-    cost.set(yscale="log", ylabel="policies scored for a move")
+    cost.set(yscale="log", ylim=(1, None), ylabel="policies scored for a move")
     for axes in (reach, cost):
         axes.spines[["top", "right"]].set_visible(False)
     return page

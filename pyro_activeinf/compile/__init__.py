@@ -3,6 +3,7 @@
 from .cache import Compiled, Settled, Snapshot
 from .counted import Counted, CountedCategorical, Source
 from .enumerate import ProgramError
+from .given import Given, every_value, finite_sites
 from .instead import Instead, Wishes, preferred_sites
 from .linear import LOG_2PI, Linearized, log_det
 from .linear_preferences import RealPreferences
@@ -25,6 +26,7 @@ __all__ = [
     "Compiled",
     "Counted",
     "CountedCategorical",
+    "Given",
     "Instead",
     "Layout",
     "LinearPrograms",
@@ -47,6 +49,8 @@ __all__ = [
     "compile_program",
     "control_sizes",
     "depends_on_step",
+    "every_value",
+    "finite_sites",
     "habit_tables",
     "log_det",
     "preferred_sites",

@@ -1,6 +1,8 @@
 """Filters: the recursions that carry a belief, by prediction and update."""
 
 from .auto import auto
+from .bank import Bank
+from .bank_belief import BankBelief
 from .base import Branches, BranchingFilter, Filter, PolicyScoring, SweepingFilter
 from .belief import JointBelief
 from .disagreement import Disagreement, Moments, Pairs
@@ -22,6 +24,8 @@ from .resampling import Resampling, Stratified, Systematic
 from .smoothing import Smoothing
 
 __all__ = [
+    "Bank",
+    "BankBelief",
     "Branches",
     "BranchingFilter",
     "Disagreement",

@@ -1,176 +1,80 @@
-"""What the level above sets: hypotheses about the first state, and the evidence for each."""
+"""What a level above sets: hypotheses about the first state, and the evidence for each."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, Generic, TypeVar
 
-import torch
 from torch import Tensor
 
-from .. import ops
-from .._checks import complain, known_names
-from ..compile import Role, Site, Tables, Variable
-from .belief import JointBelief
-from .exact import ExactFilter
-from .joint import log_likelihood, outcome_sites, product, table_dtype
-from .motion import action_index, by_action
+from ..compile import Site
+from ..records import Belief
+
+M = TypeVar("M")
+B = TypeVar("B", bound=Belief, covariant=True)
 
 
-class Context:
-    r"""The first state of an exact filter, as sites that another model predicts.
+class Context(ABC, Generic[M, B]):
+    """State sites of a filter that another model predicts, and messages about them.
 
-    A *message* holds, for every value c of these sites together (the last one varying fastest),
-    how probable all that was seen since is along with the present state:
-
-    .. math:: M_t[c, s_t] = p(o_{0:t}, s_t | c, u_{0:t-1})
-
-    It is what filtering forward and smoothing back have in common: :math:`\log \sum_s M_t[c, s]`
-    is the evidence for c, and :math:`\sum_c p(c) M_t[c, s]` is, but for a factor, the belief under
-    an empirical prior p(c).
-
-    Args:
-        filter: of the level that is set.
-        sites: state sites of its model; what ``initial`` says of them is replaced.
-
-    Raises:
-        ValueError: for a site that is not one of the model's states.
-
-    Reference: Friston, Rosch, Parr, Price and Bowman (2017), "Deep temporal models and active
-    inference", eq. 5.
-
-    Example:
-        >>> from pyro_activeinf.models import TMaze
-        >>> filter = ExactFilter(TMaze())
-        >>> context = Context(filter, ["context"])
-        >>> seen = filter.log_likelihoods({"position": 0, "reward": 0})
-        >>> message = context.see(context.start(), sum(seen.values()))
-        >>> context.evidence(message).exp().tolist()  # the first position tells nothing
-        [1.0, 1.0]
-        >>> probs = context.belief(message, torch.tensor([0.9, 0.1]).log(), 0).marginals
-        >>> probs["context"].probs.round(decimals=3).tolist()
-        [0.9, 0.1]
+    A *message* holds what was seen so far for every joint value c of these sites (the last one
+    varying fastest). What kind of object that is, is the filter's own affair.
     """
 
-    def __init__(self, filter: ExactFilter, sites: Sequence[str]) -> None:
-        known = [site.name for site in filter.tables.states]
-        known_names("sites", sites, known)
-        self.filter, self.names = filter, tuple(sites)
-        self._made: tuple[Tables, Tensor] | None = None
+    names: tuple[str, ...]  # of the sites
 
     @property
+    @abstractmethod
     def sites(self) -> tuple[Site, ...]:
         """The sites, in the order of their names."""
-        each = {site.name: site for site in self.filter.tables.states}
-        return tuple(each[name] for name in self.names)
 
     @property
     def size(self) -> int:
         """Number of joint values."""
         return math.prod(site.size for site in self.sites)
 
-    def start(self, batch_shape: tuple[int, ...] = ()) -> Tensor:
-        """log p(s_0 | c), ``(*batch, values, states)``."""
-        tables = self.filter.tables
-        if self._made is None or self._made[0] is not tables:
-            self._made = (tables, _first(tables, self.names))
-        first = self._made[1]
-        return first.expand(*batch_shape, *first.shape)
+    @abstractmethod
+    def start(self, batch_shape: tuple[int, ...] = ()) -> M:
+        """Nothing was seen yet."""
 
-    def move(self, message: Tensor, action: Any = None) -> Tensor:
+    @abstractmethod
+    def move(self, message: M, action: Any = None) -> M:
         """The message after an action ``(*batch)``."""
-        filter = self.filter
-        index = action_index(filter.tables.controls, action, filter.device)
-        if index.dim():
-            index = index.unsqueeze(-1)
-        return by_action(message, index, filter.log_transition, ops.log_vecmat)
 
-    def see(self, message: Tensor, log_likelihood: Tensor) -> Tensor:
+    @abstractmethod
+    def look(
+        self, message: M, observation: Mapping[str, Any]
+    ) -> tuple[M, Tensor, dict[str, Tensor]]:
+        """What an observation tells.
+
+        Returns:
+            The message with what is settled at once, the likelihood ``(*batch, states)`` that
+            remains for :meth:`see`, and log-likelihoods of each site by themselves, to be
+            averaged under the belief.
+        """
+
+    @abstractmethod
+    def nothing(self, batch_shape: tuple[int, ...]) -> Tensor:
+        """The likelihood ``(*batch, states)`` of nothing."""
+
+    @abstractmethod
+    def see(self, message: M, log_likelihood: Tensor) -> M:
         """The message after something of likelihood ``(*batch, states)`` was seen."""
-        return message + log_likelihood.unsqueeze(-2)
 
-    def evidence(self, message: Tensor) -> Tensor:
+    @abstractmethod
+    def choose(self, chosen: Tensor, new: M, old: M) -> M:
+        """One message where something holds ``(*batch)``, the other elsewhere."""
+
+    @abstractmethod
+    def evidence(self, message: M) -> Tensor:
         """log p(o_{0:t} | c), ``(*batch, values)``, in nats."""
-        return ops.logsumexp(message, -1)
 
-    def belief(self, message: Tensor, log_prior: Tensor, step: int) -> JointBelief:
+    @abstractmethod
+    def belief(self, message: M, log_prior: Tensor, step: int) -> B:
         """q(s_t) under log p(c) ``(*batch, values)``.
 
         Raises:
             ValueError: where all that was seen is impossible under the prior.
         """
-        joint = ops.logsumexp(message + log_prior.unsqueeze(-1), -2)
-        total = ops.logsumexp(joint, -1)
-        if bool((total == -math.inf).any()):
-            raise ValueError(
-                complain(
-                    "observation",
-                    "one of positive probability under what the level above predicts",
-                    f"one of probability 0 at time step {step}",
-                    "The beliefs are unchanged. Give likelihoods or links some noise.",
-                )
-            )
-        sites = self.filter.tables.states
-        return JointBelief(step, sites, log_probs_=joint - total.unsqueeze(-1))
-
-
-def _first(tables: Tables, names: Sequence[str]) -> Tensor:
-    """log p(s_0 | c), ``(values, states)``: the tables of ``initial`` but for those of c."""
-    now = [Variable(Role.STATE, site.name) for site in tables.states]
-    sizes = [site.size for site in tables.states]
-    rest = [table for table in tables.initial if table.variable.name not in names]
-    log_probs = product(rest, now, sizes, table_dtype(tables)).reshape(-1)
-    each = ops.unravel(torch.arange(tables.joint_size, device=log_probs.device), sizes)
-    kept = [i for name in names for i, site in enumerate(tables.states) if site.name == name]
-    value = torch.zeros_like(each[0])
-    for i in kept:
-        value = value * sizes[i] + each[i]
-    values = torch.arange(math.prod(sizes[i] for i in kept), device=value.device)
-    return torch.where(values[:, None] == value, log_probs, -math.inf)
-
-
-class Link:
-    r"""Observation sites of an exact filter that another model's first state is made of.
-
-    .. math:: p(c) = \sum_x q(x) \, p(c|x), \qquad \log p(o|x) = \log \sum_c p(c|x) \, p(o|c)
-
-    Args:
-        filter: of the level that sets.
-        sites: observation sites of its model.
-
-    Example:
-        >>> from pyro_activeinf.models import TMaze
-        >>> filter = ExactFilter(TMaze())
-        >>> link = Link(filter, ["position"])
-        >>> link.down(filter.initial()).exp().tolist()
-        [1.0, 0.0, 0.0, 0.0, 0.0]
-        >>> tuple(link.up(torch.zeros(5)).shape)  # joint states
-        (8,)
-    """
-
-    def __init__(self, filter: ExactFilter, sites: Sequence[str]) -> None:
-        known_names("sites", sites, filter.observation_sites)
-        self.filter, self.names = filter, tuple(sites)
-        self._made: tuple[Tables, Tensor] | None = None
-
-    @property
-    def sites(self) -> tuple[Site, ...]:
-        """The sites, in the order of their names."""
-        return tuple(outcome_sites(self.filter.tables, self.names))
-
-    @property
-    def log_probs(self) -> Tensor:
-        """log p(c | x), ``(states, values)``."""
-        tables = self.filter.tables
-        if self._made is None or self._made[0] is not tables:
-            self._made = (tables, log_likelihood(tables, self.names).flatten(1))
-        return self._made[1]
-
-    def down(self, belief: JointBelief) -> Tensor:
-        """log p(c) as predicted by a belief, ``(*batch, values)``."""
-        return ops.logsumexp(belief.log_probs.unsqueeze(-1) + self.log_probs, -2)
-
-    def up(self, log_evidence: Tensor) -> Tensor:
-        """log p(o | x) from log p(o | c) ``(*batch, values)``: ``(*batch, states)``."""
-        return ops.logsumexp(self.log_probs + log_evidence.unsqueeze(-2), -1)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pyro_activeinf.bench.learning_worlds import LearningMaze
 from pyro_activeinf.filters import (
+    Bank,
     ExactFilter,
     FactorizedFilter,
     Filter,
@@ -29,6 +30,7 @@ FILTERS: dict[str, Callable[[], Filter]] = {
     "gaussian": lambda: GaussianFilter(RealMaze()),
     "gaussian, linearized": lambda: GaussianFilter(RealMaze(bend=0.3)),
     "estimated": lambda: Estimated(ExactFilter(TMaze()), TMaze(), Nested(), num_particles=50),
+    "bank": lambda: Bank(TMaze(), ["context"], ExactFilter),
     "particles": lambda: ParticleFilter(TMaze(), num_particles=400),
 }
 

@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from pyro_activeinf.filters import ExactFilter
-from pyro_activeinf.filters.context import Context, Link
+from pyro_activeinf.filters.exact_context import ExactContext, Link
 from pyro_activeinf.models import TMaze
 
 
 def test_a_message_filters_forward_and_smooths_back() -> None:
     filter = ExactFilter(TMaze())
-    context = Context(filter, ["context"])
+    context = ExactContext(filter, ["context"])
     message = context.start()
     belief = filter.initial()
     steps = [({"position": 0, "reward": 0}, 1), ({"position": 1, "reward": 2}, None)]
@@ -30,7 +30,7 @@ def test_a_message_filters_forward_and_smooths_back() -> None:
 
 
 def test_several_sites_are_set_together_in_the_order_of_their_names() -> None:
-    context = Context(ExactFilter(TMaze()), ["location", "context"])
+    context = ExactContext(ExactFilter(TMaze()), ["location", "context"])
     assert context.size == 8
     start = context.start((2,)).exp()
     assert start.shape == (2, 8, 8)
@@ -50,9 +50,9 @@ def test_down_and_up_are_transposes() -> None:
 
 def test_what_cannot_be_is_refused() -> None:
     filter = ExactFilter(TMaze())
-    context = Context(filter, ["context"])
+    context = ExactContext(filter, ["context"])
     seen = sum(filter.log_likelihoods({"position": 1}).values())
     with pytest.raises(ValueError, match="what the level above predicts"):
         context.belief(context.see(context.start(), seen), torch.zeros(2), 0)
     with pytest.raises(ValueError, match="`sites`"):
-        Context(filter, ["door"])
+        ExactContext(filter, ["door"])

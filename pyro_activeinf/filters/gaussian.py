@@ -144,10 +144,13 @@ class GaussianFilter(SweepingFilter):
                 against the batch. ``None`` where the model has no actions.
 
         Raises:
-            ValueError: for an action of another shape, or outside of a finite space.
+            ValueError: for an action of another shape, outside of a finite space, or not finite.
         """
         require_belief(belief, GaussianBelief)
-        return self._predicted(belief, self._action(action))[0]
+        taken = self._action(action)
+        if taken is not None and not bool(taken.isfinite().all()):
+            raise ValueError(complain("action", "finite numbers", taken.tolist()))
+        return self._predicted(belief, taken)[0]
 
     def _predicted(
         self, belief: GaussianBelief, action: Tensor | None

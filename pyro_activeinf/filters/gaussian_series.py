@@ -20,7 +20,8 @@ def seen_vector(layout: Layout, observation: Mapping[str, Any], like: Tensor) ->
     """All sites in a row ``(*batch, outcomes)``, NaN where missing.
 
     Raises:
-        ValueError: for an unknown site, a value of another shape, or batch dims that do not fit.
+        ValueError: for an unknown site, a value of another shape or that is infinite, or batch
+            dims that do not fit.
     """
     by_site("observation", observation, layout.names)
     rows = {
@@ -32,7 +33,12 @@ def seen_vector(layout: Layout, observation: Mapping[str, Any], like: Tensor) ->
         batch = torch.broadcast_shapes((), *batches.values())
     for name, event in layout.events.items():
         rows.setdefault(name, like.new_full((event.numel(),), math.nan))
-    return torch.cat([rows[name].expand(*batch, -1) for name in layout.names], -1)
+    row = torch.cat([rows[name].expand(*batch, -1) for name in layout.names], -1)
+    if bool(row.isinf().any()):
+        raise ValueError(
+            complain("observation", "finite numbers, or NaN where missing", dict(observation))
+        )
+    return row
 
 
 def blur(layout: Layout, observation: Mapping[str, Any], like: Tensor) -> Tensor | None:

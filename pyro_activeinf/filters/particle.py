@@ -60,7 +60,7 @@ class ParticleFilter(Filter):
             :class:`~.resampling.Systematic` below that fraction of the particles.
 
     Raises:
-        TypeError: where ``model`` or ``guide`` is none.
+        TypeError: where ``model``, ``guide`` or ``estimator`` is none.
         ValueError: for a wrong number, a guide that reads the whole series, a program without
             sites.
 
@@ -99,17 +99,21 @@ class ParticleFilter(Filter):
                     "Hand in an instance: ParticleFilter(LinearGaussian(A)).",
                 )
             )
+        if not (estimator is None or callable(estimator)):
+            raise TypeError(
+                complain("estimator", "an Estimator, such as Nested(), or None", repr(estimator))
+            )
         self.model, self.guide, self.estimator = model, guide, estimator
         self.num_particles = positive_int("num_particles", num_particles)
         self.actions = model.actions
-        self._resampling = as_resampling(resampling)
+        self.resampling = as_resampling(resampling)
         self._programs = ParticlePrograms(model)
         self._proposal = None if guide is None else Proposal(self._programs, guide)
         self.observation_sites = tuple(self._programs.outcomes)
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of."""
-        make = partial(ParticleFilter, resampling=self._resampling)
+        make = partial(ParticleFilter, resampling=self.resampling)
         return make, (self.model, self.guide, self.num_particles, self.estimator)
 
     @property
@@ -196,7 +200,7 @@ class ParticleFilter(Filter):
             states, correction = self._proposal(belief, belief.origin, seen)
             belief, prior = replace(belief, states=states), prior + correction
         each = self._programs.log_likelihoods(belief, seen)
-        return weighed(belief, prior, each, seen, self._resampling)
+        return weighed(belief, prior, each, seen, self.resampling)
 
     def prediction(self, belief: ParticleBelief) -> Prediction:
         """What an estimator of expected free energy is given, of the outcomes at its step."""

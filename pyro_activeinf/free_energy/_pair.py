@@ -14,6 +14,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor
 
 from .._checks import complain
+from ..compile.enumerate import HANDLERS
 from ..filters.prediction import Likelihood, Prediction
 from ..filters.sampling import drawn, log_prob
 from ..guides.sites import quiet
@@ -126,7 +127,7 @@ def _require_sites(pair: Pair, model: Any) -> None:
 
 def draw_policies(pair: Pair, layout: Layout, count: int) -> Policies | None:
     """Draws of the actions by the guide; ``None`` where it samples none."""
-    with pyro.plate("_policies", count, dim=-1 - layout.nesting):
+    with HANDLERS, pyro.plate("_policies", count, dim=-1 - layout.nesting):
         trace = poutine.trace(pair.run_guide).get_trace()
     nodes = {name: node for name, node in _samples(trace).items() if name in pair.actions}
     if not nodes:
@@ -179,7 +180,7 @@ def _draw_states(
 ) -> tuple[dict[str, Tensor], Tensor]:
     """States ``(particles, [policies,] *plates, *event)`` and log q of them."""
     lead = 2 if actions else 1
-    with pyro.plate("_particles", particles, dim=-lead - layout.nesting):
+    with HANDLERS, pyro.plate("_particles", particles, dim=-lead - layout.nesting):
         given = poutine.condition(pair.run_guide, data=dict(actions))
         trace = poutine.trace(given).get_trace()
     trace.compute_log_prob()

@@ -12,11 +12,11 @@ from pyro.infer import ELBO
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain, known_names, nonnegative, positive_int
+from .._checks import complain, nonnegative, positive_int
 from ..filters import Filter
 from ..filters.prediction import Estimate
 from ..models.unroll import show_parameters
-from ..records import TERMS, Belief, ExpectedFreeEnergyTerms, stem_of
+from ..records import Belief, ExpectedFreeEnergyTerms, stem_of
 from ._differentiable import valued
 from ._fixed import Fixed
 from ._habit import log_habit
@@ -24,6 +24,7 @@ from ._pair import Names, Pair, Predicted, draw_policies, lay_out, predict
 from ._policy_list import is_enumerated, list_policies
 from ._routes import filter_for
 from .choice import choose
+from .counted import counted_terms
 from .estimated import Estimated
 from .estimator import Estimator
 from .novelty import ParameterDraws
@@ -148,8 +149,7 @@ class ExpectedFreeEnergy(ELBO):
         self.actions = _names("actions", actions or ())
         self.precision = nonnegative("precision", precision)
         self.num_policies = positive_int("num_policies", num_policies)
-        self.terms = frozenset(TERMS if terms is None else terms)
-        known_names("terms", sorted(self.terms), TERMS)
+        self.terms = counted_terms(terms)
         self.memory_limit = positive_int("memory_limit", memory_limit)
         self._kept: tuple[Any, Any, type, Estimated] | None = None
 
@@ -206,10 +206,17 @@ class ExpectedFreeEnergy(ELBO):
         return self._of_pair(Pair(model, guide, args, kwargs, self.observations, self.actions))
 
     def _of_future(
-        self, model: Any, guide: Any, belief: Belief, policies: Any = None
+        self, model: Any, guide: Any, belief: Belief | None = None, policies: Any = None
     ) -> _Evaluated:
         if not isinstance(belief, Belief):
-            raise TypeError(complain("belief", "a belief of a filter", repr(belief)))
+            raise TypeError(
+                complain(
+                    "belief",
+                    "a belief of a filter, after model and guide",
+                    repr(belief),
+                    "For example filters.auto(model).initial().",
+                )
+            )
         show_parameters(guide)
         filter = self._filter(model, guide, belief)
         if policies is not None:

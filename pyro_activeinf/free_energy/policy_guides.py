@@ -14,6 +14,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, positive_int
+from ..compile.enumerate import HANDLERS
 from ..filters import Filter
 from ..records import ALL_TERMS, Belief, step_of
 from .policies import score_policies
@@ -120,7 +121,7 @@ def policy_free_energy(
 
 def _run(guide: Callable[[Belief], Any], belief: Belief, particles: int) -> dict[str, Any]:
     """The latent sites of the guide, run once for all particles."""
-    with pyro.plate("particles", particles, dim=-len(belief.batch_shape) - 2):
+    with HANDLERS, pyro.plate("particles", particles, dim=-len(belief.batch_shape) - 2):
         trace = poutine.trace(guide).get_trace(belief)
     trace.compute_log_prob()
     sites = {name: trace.nodes[name] for name in trace.stochastic_nodes}

@@ -17,6 +17,7 @@ from torch.distributions import biject_to, constraints
 from torch.nn.functional import one_hot, softplus
 
 from ..compile import Programs, Site
+from ..compile.enumerate import HANDLERS
 from ..models.series import finite_support, is_plate
 from ..models.unroll import random_names
 from .finite import discrete
@@ -222,7 +223,7 @@ def quiet(program: Callable[..., Any], *args: Any) -> Any:
     store = pyro.get_param_store()
     known = set(store.keys())
     try:
-        with poutine.block(), torch.random.fork_rng(devices=[]), torch.no_grad():
+        with HANDLERS, poutine.block(), torch.random.fork_rng(devices=[]), torch.no_grad():
             return poutine.trace(program).get_trace(*args)
     finally:
         for name in set(store.keys()) - known:

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from .. import ops
 from .._checks import complain
 from ..compile import depends_on_step
+from ..compile.enumerate import HANDLERS
 from ..filters import ExactFilter, JointBelief
 from ..models.unroll import Latent, over_time
 from ..records import stem_of
@@ -150,7 +151,7 @@ class Augmented:
         prefer = getattr(self.programs, "prefer", None)
         if prefer is None:
             return {}
-        with poutine.block():
+        with HANDLERS, poutine.block():
             trace = poutine.trace(prefer).get_trace(*[step] * depends_on_step(self.programs))
         return {name: trace.nodes[name]["fn"] for name in trace.stochastic_nodes}
 
@@ -161,7 +162,8 @@ class Augmented:
 
     def free_energy(self, guide: FutureGuide) -> Tensor:
         """Plain variational free energy of a guide, in nats; differentiable in its logits."""
-        return TraceEnum_ELBO(max_plate_nesting=0).differentiable_loss(self.model, guide)
+        with HANDLERS:
+            return TraceEnum_ELBO(max_plate_nesting=0).differentiable_loss(self.model, guide)
 
     def _now(self) -> Any:
         index = pyro.sample("state", dist.Categorical(self.belief.probs), infer=ALL)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 
-from .._checks import complain, known_names
+from .._checks import complain
 from ..filters import Filter
-from ..records import TERMS, Belief, PolicyPosterior
+from ..records import Belief, PolicyPosterior
 
 
 class Planner(ABC):
@@ -19,19 +18,6 @@ class Planner(ABC):
     @abstractmethod
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score policies from a belief on; lower expected free energy is better."""
-
-
-def counted_terms(terms: Iterable[str] | None) -> frozenset[str]:
-    """The terms of expected free energy that a planner counts; all where ``None``.
-
-    Raises:
-        ValueError: for a name that is not one of ``pragmatic``, ``epistemic``, ``novelty``.
-    """
-    if isinstance(terms, str):
-        terms = [terms]
-    found = frozenset(TERMS if terms is None else terms)
-    known_names("terms", sorted(found), TERMS)
-    return found
 
 
 def require_question(filter: object, belief: object) -> None:

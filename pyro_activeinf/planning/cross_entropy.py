@@ -11,9 +11,10 @@ from torch import Tensor
 
 from .._checks import complain, finite, nonnegative, positive_int
 from ..filters import Filter
+from ..free_energy.counted import counted_terms
 from ..records import Belief, PolicyPosterior
 from .action_box import ActionBox, action_box
-from .base import Planner, counted_terms, require_question
+from .base import Planner, require_question
 from .candidates import Objective
 from .priors import ModelHabit, PolicyPrior, Proposal
 from .warm_start import WarmStart, one_step_on

@@ -12,8 +12,9 @@ from torch import Tensor
 from .._checks import complain, in_range, nonnegative, positive_int, readable_bytes, whole_numbers
 from ..compile import Settled, control_sizes
 from ..filters import Filter, SweepingFilter
+from ..free_energy.counted import counted_terms
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior, PrefixTerms
-from .base import Planner, counted_terms, require_question
+from .base import Planner, require_question
 from .posterior import policy_posterior
 from .tree import Paths, PolicyTree, all_policies, node_places, policy_tree
 

@@ -12,6 +12,7 @@ from pyro import poutine
 from torch import Tensor
 
 from .._checks import complain
+from ..compile.enumerate import HANDLERS
 from ..filters import Filter
 from ..records import Belief
 from .posterior import log_habit
@@ -46,6 +47,7 @@ class PolicyPrior(ABC):
         """Where a search over real-valued policies begins; ``None`` for the whole space."""
 
 
+@dataclass(frozen=True)
 class ModelHabit(PolicyPrior):
     r"""The habit that the model's own program states; uniform over the space without one.
 
@@ -102,7 +104,8 @@ def _real_habit(filter: Filter, policies: Tensor) -> Tensor:
 
 
 def _action_distribution(habit: Any) -> Any:
-    trace = poutine.trace(poutine.block(habit, hide_types=["param"])).get_trace()
+    with HANDLERS:
+        trace = poutine.trace(poutine.block(habit, hide_types=["param"])).get_trace()
     sites = {name: trace.nodes[name]["fn"] for name in trace.stochastic_nodes}
     if list(sites) != ["action"]:
         raise ValueError(

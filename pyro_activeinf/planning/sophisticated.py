@@ -12,8 +12,9 @@ from torch import Tensor
 from .._checks import complain, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import BranchingFilter, Filter
+from ..free_energy.counted import counted_terms
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
-from .base import Planner, counted_terms, require_question
+from .base import Planner, require_question
 from .graph import BeliefGraph, Unfolded
 from .posterior import boltzmann, log_habit, policy_posterior
 from .tree import all_policies

@@ -10,8 +10,9 @@ import torch
 from .._checks import complain, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import ExactFilter, Filter, JointBelief
+from ..free_energy.counted import counted_terms
 from ..records import Belief, ExpectedFreeEnergyTerms, PlanReport, PolicyPosterior
-from .base import Planner, counted_terms
+from .base import Planner
 from .posterior import policy_posterior
 from .search import Search
 

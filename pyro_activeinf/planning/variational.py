@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, finite, positive_int
+from ..compile.enumerate import HANDLERS
 from ..filters import Filter
+from ..free_energy.counted import counted_terms
 from ..records import Belief, PolicyPosterior
-from .base import Planner, counted_terms, require_question
+from .base import Planner, require_question
 from .candidates import Objective
 from .categorical_policy import Categoricals
 from .fitting import Fitting, Optimizer
@@ -120,7 +122,7 @@ class Variational(Planner):
         family = _default(filter) if self.guide is None else self.guide
         if isinstance(family, EnumeratedPolicies):
             return family.plan(self._scorer, self.objective, self.steps, filter, belief)
-        with pyro.settings.context(module_local_params=True):
+        with HANDLERS, pyro.settings.context(module_local_params=True):  # both of the process
             guide = self._start(family, filter, belief)
             free_energy = self.fitting(guide, self.objective, filter, belief)
         self._last.keep(filter, belief, guide)

@@ -349,6 +349,8 @@ def test_errors_name_what_is_wrong_and_the_way_out() -> None:
         carrier.update(start, {"far": torch.zeros(2)})
     with pytest.raises(ValueError, match=r"`action`.*real numbers of shape \(\*batch, 1\)"):
         carrier.predict(start, torch.zeros(2))
+    with pytest.raises(ValueError, match=r"`action`.*finite numbers"):
+        carrier.predict(start, torch.tensor([torch.nan]))
     with pytest.raises(ValueError, match="batch dims"):
         carrier.predict(carrier.initial((2,)), torch.zeros(3, 1))
     with pytest.raises(ValueError, match=r"planning.Variational"):

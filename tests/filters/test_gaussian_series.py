@@ -21,6 +21,11 @@ def test_absent_sites_are_missing() -> None:
     assert seen_vector(LAYOUT, {}, LIKE).shape == (3,)
 
 
+def test_infinite_values_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"`observation`.*finite"):
+        seen_vector(LAYOUT, {"a": torch.tensor(math.inf)}, LIKE)
+
+
 def test_batches_broadcast_or_are_named() -> None:
     values = {"a": torch.zeros(3, 1), "b": torch.zeros(4, 2)}
     assert seen_vector(LAYOUT, values, LIKE).shape == (3, 4, 3)

@@ -344,6 +344,12 @@ def test_what_does_not_fit_is_refused_at_once(make: Any, named: str) -> None:
         make()
 
 
+@pytest.mark.parametrize("given", [{"model": Pushed}, {"guide": 3}, {"estimator": "nested"}])
+def test_parts_of_another_kind_are_refused(given: dict[str, Any]) -> None:
+    with pytest.raises(TypeError, match=next(iter(given))):
+        ParticleFilter(**{"model": Pushed(), **given})
+
+
 def test_a_guide_has_to_recognize_step_by_step() -> None:
     with pytest.raises(TypeError, match="instance"):
         ParticleFilter(Pushed)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from functools import partial
 
 import gymnasium as gym
@@ -113,6 +114,28 @@ def test_what_it_learned_leaves_no_trace_elsewhere() -> None:
     Variational(2, 2, FlowPolicy(2), restarts=2)(filter, filter.initial())
     assert model.A.grad is None
     assert not list(pyro.get_param_store().keys())
+
+
+def test_plans_of_several_threads_do_not_disturb_each_other() -> None:
+    found, faults = {}, []
+
+    def plan(bound: float) -> None:
+        try:
+            for _ in range(3):
+                filter = GaussianFilter(cart(bound=bound))
+                planner = Variational(3, 10, precision=16.0)
+                found[bound] = planner(filter, filter.initial()).policies[0, 0].item()
+        except ValueError as fault:
+            faults.append(fault)
+
+    threads = [threading.Thread(target=plan, args=(bound,)) for bound in (0.2, 0.3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not faults
+    assert found == pytest.approx({0.2: 0.2, 0.3: 0.3}, abs=0.02)
+    assert not pyro.settings.get("module_local_params")
 
 
 class Somewhere(PolicyPrior):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from .._checks import batch_dims, complain, known_names
 from ..compile import Settled
 from ..filters import BankBelief, JointBelief
 from ..records import FreeEnergyTerms, LevelMessages, PolicyPosterior
+from . import keeping_levels
 from .actor import Actor
 from .choosing import count, drawn, sharpened
 from .level import Level, as_level
@@ -256,6 +258,61 @@ class HierarchicalAgent(Actor):
     def action_probs(self, posterior: PolicyPosterior) -> Tensor:
         """Probabilities of the lowest level's next action, ``(*batch, *controls)``."""
         return sharpened(posterior, self.tower.floors[0].level.action_precision)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the agent to a file, as a whole or not at all; nothing in it is code.
+
+        Kept are what each level believes and where it is in its step, actions that were chosen,
+        and the parameters of the models; planners, filters and clocks as far as plain values
+        describe them. Not the programs, nor plans, nor torch's generator.
+
+        Args:
+            path: the file; its folder exists.
+
+        Raises:
+            OSError: where it cannot be written; an old file stays as it was.
+        """
+        keeping_levels.save(path, self)
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike[str],
+        levels: Sequence[Level | Any],
+        outward: Outward | None = None,
+    ) -> HierarchicalAgent:
+        """Read an agent that :meth:`save` has written.
+
+        Args:
+            path: the file.
+            levels: lowest first: models, whose parameters become those of the file, and which
+                are completed by planner, filter and clock from there; or a :class:`Level` where
+                it has a condition ``until``, or others are wanted.
+            outward: where another one is wanted.
+
+        Raises:
+            FileNotFoundError: where there is no such file.
+            ValueError: for a damaged file, one of another kind, models whose parameters do not
+                fit, or where a level has to be given as a whole.
+
+        Example:
+            >>> import tempfile
+            >>> from pyro_activeinf.models import RoomLegs, RoomWalk
+            >>> from pyro_activeinf.planning import OpenLoop
+            >>> agent = HierarchicalAgent([Level(RoomWalk(), OpenLoop(2)), RoomLegs()])
+            >>> _ = agent.perceive({"position": 3, "reward": 0})
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     agent.save(f"{folder}/agent.pt")
+            ...     again = HierarchicalAgent.load(f"{folder}/agent.pt", [RoomWalk(), RoomLegs()])
+            >>> again.belief.marginals["level1/location"].probs.argmax().item()
+            3
+        """
+        kept = keeping_levels.load(path)
+        found = keeping_levels.levels_of(kept, levels)
+        kind = keeping_levels.outward_of(kept) if outward is None else outward
+        agent = cls(found, kind)
+        keeping_levels.restore(agent, kept)
+        return agent
 
 
 def _terms(

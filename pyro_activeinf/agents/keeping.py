@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from torch import nn
@@ -25,7 +26,7 @@ def save(path: str | os.PathLike[str], agent: Agent) -> None:
     """Write an agent to a file, as a whole or not at all."""
     learner = agent.learner
     state = {
-        "model": _parameters(agent.model),
+        "model": parameters(agent.model),
         "belief": to_plain("belief", agent.belief),
         "action": None if agent.action is None else agent.action.detach(),
         "batch_shape": tuple(agent.batch_shape),
@@ -80,15 +81,18 @@ def _required(name: str, part: Any) -> Any:
     return part
 
 
-def restore_model(model: Any, kept: dict[str, Any]) -> None:
-    """Give a model the parameters in the file, all of them or none."""
-    parameters = kept["model"]
-    own = _parameters(model)
-    shapes = [{k: tuple(v.shape) for k, v in each.items()} for each in (parameters, own)]
+def require_fit(model: Any, learned: Mapping[str, Any]) -> None:
+    """Raise ``ValueError`` where parameters are not those of a model."""
+    shapes = [{k: tuple(v.shape) for k, v in p.items()} for p in (learned, parameters(model))]
     if shapes[0] != shapes[1]:
         raise ValueError(complain("model", f"one with parameters {shapes[0]}", shapes[1]))
+
+
+def restore_model(model: Any, kept: Mapping[str, Any]) -> None:
+    """Give a model the parameters in the file, all of them or none."""
+    require_fit(model, kept["model"])
     if isinstance(model, nn.Module):
-        model.load_state_dict(parameters)
+        model.load_state_dict(kept["model"])
 
 
 def restore(agent: Agent, kept: dict[str, Any]) -> None:
@@ -99,5 +103,6 @@ def restore(agent: Agent, kept: dict[str, Any]) -> None:
     agent.belief, agent.action = from_plain(kept["belief"]), kept["action"]
 
 
-def _parameters(model: Any) -> dict[str, Any]:
+def parameters(model: Any) -> dict[str, Any]:
+    """What a model has learned: its tensors by name."""
     return dict(model.state_dict()) if isinstance(model, nn.Module) else {}

@@ -11,6 +11,8 @@ from torch import Tensor
 
 from .tower import Chosen
 
+__all__ = ["Highest", "Lowest", "Outward"]
+
 
 class Outward(ABC):
     """A rule from the actions of all levels to that which the world is shown."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from torch import Tensor
+from torch import Size, Tensor
 
 from .._checks import complain
 
@@ -27,7 +27,7 @@ def to_plain(name: str, value: Any) -> Any:
         >>> to_plain("seen", SoftObservation(torch.zeros(1)))["record"]
         ['pyro_activeinf.records', 'SoftObservation']
     """
-    if isinstance(value, Plain):
+    if isinstance(value, Plain | Size):
         return value.detach() if isinstance(value, Tensor) else value
     if isinstance(value, Mapping):
         return {key: to_plain(f"{name}[{key!r}]", held) for key, held in value.items()}
@@ -52,7 +52,7 @@ def from_plain(value: Any) -> Any:
         if RECORD in value:
             return _record(*value[RECORD])(**from_plain(value["fields"]))
         return {key: from_plain(held) for key, held in value.items()}
-    if isinstance(value, tuple | list):
+    if isinstance(value, tuple | list) and not isinstance(value, Size):
         return type(value)(from_plain(held) for held in value)
     return value
 

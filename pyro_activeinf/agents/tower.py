@@ -250,7 +250,7 @@ def _context(filter: Filter, names: Sequence[str]) -> Context[Any, AnyBelief]:
 def _first_sites(filter: Filter) -> tuple[Site, ...]:
     """Sites that a level above may set."""
     if isinstance(filter, Bank):
-        return filter.sites
+        return filter.context
     if isinstance(filter, ExactFilter):
         return filter.tables.states
     raise _unsettable(filter)

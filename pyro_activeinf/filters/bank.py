@@ -77,8 +77,9 @@ class Bank(Filter):
         if not names:
             raise ValueError(complain("model", "a state site of finitely many values", "none"))
         self.model, self.make = model, make
-        self.sites = tuple(finite[name] for name in names)
-        self._given: list[Given] = list(every_value(model, {s.name: s for s in self.sites}))
+        self.sites = tuple(names)
+        self.context = tuple(finite[name] for name in names)
+        self._given: list[Given] = list(every_value(model, {s.name: s for s in self.context}))
         for given in self._given:
             given.require_lasting(_some_action(model.actions))
         self.members = tuple(make(given) for given in self._given)
@@ -109,7 +110,7 @@ class Bank(Filter):
         prior = torch.stack([given.log_prior for given in self._given])
         prior = (prior - ops.logsumexp(prior, -1)).to(self.device, self.dtype)
         members = tuple(member.initial(batch_shape) for member in self.members)
-        return BankBelief(0, self.sites, prior.expand(*members[0].batch_shape, -1), members)
+        return BankBelief(0, self.context, prior.expand(*members[0].batch_shape, -1), members)
 
     def predict(self, belief: BankBelief, action: Any) -> BankBelief:  # type: ignore[override]
         """q(c, s_t | o_{<t}, u_{<t}) from q(c, s_{t-1})."""
@@ -121,7 +122,7 @@ class Bank(Filter):
         pairs = zip(self.members, belief.members, strict=True)
         members = tuple(step(member, held) for member, held in pairs)
         log_probs = belief.log_probs.expand(*members[0].batch_shape, -1)
-        return BankBelief(members[0].step, self.sites, log_probs, members)
+        return BankBelief(members[0].step, self.context, log_probs, members)
 
     def weighed(self, belief: BankBelief, observation: Mapping[str, Any]) -> BankBelief:
         """Members updated, and log p(o_t | o_{<t}, c) added to log q(c), which sums to p(o_t)."""

@@ -34,7 +34,7 @@ class BankContext(Context[BankBelief, BankBelief]):
     """
 
     def __init__(self, filter: Bank, sites: Sequence[str]) -> None:
-        held = [site.name for site in filter.sites]
+        held = list(filter.sites)
         if list(sites) != held:
             way_out = "Name them in Bank(model, sites=..), or let the level above show all of them."
             raise ValueError(complain("sites", f"those of the bank, {held}", list(sites), way_out))
@@ -43,7 +43,7 @@ class BankContext(Context[BankBelief, BankBelief]):
     @property
     def sites(self) -> tuple[Site, ...]:
         """The sites, in the order of their names."""
-        return self.filter.sites
+        return self.filter.context
 
     def start(self, batch_shape: tuple[int, ...] = ()) -> BankBelief:
         """Every value as its filter begins."""

@@ -1,0 +1,104 @@
+"""Hierarchical agents in files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pyro
+import pytest
+import torch
+
+from pyro_activeinf import Agent, HierarchicalAgent
+from pyro_activeinf.agents import Highest, Level
+from pyro_activeinf.filters import Bank, GaussianFilter
+from pyro_activeinf.models import LinearGaussian, ReadingPage, ReadingSentence
+from pyro_activeinf.planning import CrossEntropy, OpenLoop
+from tests.agents.test_mixed import PRIOR, Weather
+from tests.filters.regimes import Regimes, systems
+
+
+def reader() -> HierarchicalAgent:
+    page = Level(ReadingPage(), OpenLoop(2), steps_per_update=3, action_precision=2.0)
+    return HierarchicalAgent([page, Level(ReadingSentence(), OpenLoop(1))], Highest())
+
+
+PAGE = {"picture": torch.tensor([0, 0]), "place": torch.tensor([0, 0])}
+TOP = {"page": torch.tensor([0, 0]), "feedback": torch.tensor([0, 0])}
+LOOK = {"picture": torch.tensor([1, 0]), "place": torch.tensor([1, 2])}
+
+
+def test_an_agent_goes_on_where_it_was(tmp_path: Path) -> None:
+    pyro.set_rng_seed(0)
+    agent = reader()
+    agent.reset((2,))
+    agent.perceive(PAGE | TOP)
+    agent.act()
+    agent.save(tmp_path / "agent.pt")
+    again = HierarchicalAgent.load(tmp_path / "agent.pt", [ReadingPage(), ReadingSentence()])
+    assert isinstance(again.outward, Highest)
+    assert [floor.level.planner.horizon for floor in again.tower.floors] == [2, 1]  # type: ignore[attr-defined]
+    for name in ("steps_per_update", "action_precision"):
+        found = [getattr(floor.level, name) for floor in again.tower.floors]
+        assert found == [getattr(floor.level, name) for floor in agent.tower.floors]
+    turn = torch.tensor([0, 1])  # a place to look at, and a page to turn to
+    for seen in (LOOK, {"feedback": 0}, {"feedback": 0}, {"page": turn}):
+        both = [each.perceive(seen, action={1: turn, 2: turn}) for each in (agent, again)]
+        for name, marginal in both[0].marginals.items():
+            assert torch.equal(marginal.probs, both[1].marginals[name].probs)
+        assert torch.equal(both[0].free_energy, both[1].free_energy)
+        plans = [each.plan().probs for each in (agent, again)]
+        assert torch.equal(*plans)
+
+
+def test_a_continuous_level_goes_on(tmp_path: Path) -> None:
+    def levels() -> list[Level]:
+        model = Regimes(systems(3), PRIOR)
+        planner = CrossEntropy(2, samples=8, elites=2, iterations=1)
+        return [Level(model, planner, Bank(model), 2), Level(Weather())]
+
+    agent = HierarchicalAgent(levels())
+    seen = {"o": torch.tensor([0.2, 0.4], dtype=torch.float64)}
+    agent.perceive(seen)
+    agent.save(tmp_path / "agent.pt")
+    plain = [level.model for level in levels()]
+    for given in (levels(), plain):
+        again = HierarchicalAgent.load(tmp_path / "agent.pt", given)
+        push = torch.tensor([0.3], dtype=torch.float64)
+        found = again.perceive(seen, action=push)
+        expected = HierarchicalAgent.load(tmp_path / "agent.pt", levels()).perceive(seen, push)
+        assert torch.equal(found.free_energy, expected.free_energy)
+    assert isinstance(again.tower.floors[0].filter, Bank)
+
+
+def test_a_gaussian_belief_is_read_as_it_was_written(tmp_path: Path) -> None:
+    model = LinearGaussian(torch.eye(2), B=torch.eye(2))
+    planner = CrossEntropy(2, samples=8, elites=2, iterations=1)
+    agent = Agent(model, planner=planner, filter=GaussianFilter(model))
+    agent.perceive({"o": torch.tensor([0.5, 0.1])})
+    agent.save(tmp_path / "agent.pt")
+    again = Agent.load(tmp_path / "agent.pt", model)
+    seen, push = {"o": torch.tensor([0.1, 0.2])}, torch.tensor([0.1, 0.0])
+    beliefs = [each.perceive(seen, action=push) for each in (agent, again)]
+    assert torch.equal(beliefs[0].marginals["s"].mean, beliefs[1].marginals["s"].mean)
+
+
+def test_what_does_not_fit_is_refused_and_nothing_is_changed(tmp_path: Path) -> None:
+    agent = reader()
+    path = tmp_path / "agent.pt"
+    agent.save(path)
+    with pytest.raises(ValueError, match="`levels`: expected 2 levels"):
+        HierarchicalAgent.load(path, [ReadingPage()])
+    page = ReadingPage()
+    page.pictures += 1.0
+    with pytest.raises(ValueError, match="`model`: expected one with parameters"):
+        HierarchicalAgent.load(path, [page, ReadingPage()])
+    assert float(page.pictures.max()) == 2.0
+    waiting = Level(ReadingPage(), until=lambda belief: belief.step > 3)
+    HierarchicalAgent([waiting, ReadingSentence()]).save(path)
+    with pytest.raises(ValueError, match=r"`levels\[0\]`: expected a Level, as plain values"):
+        HierarchicalAgent.load(path, [ReadingPage(), ReadingSentence()])
+    again = HierarchicalAgent.load(path, [waiting, ReadingSentence()])
+    assert again.tower.floors[0].level.until is waiting.until
+    Agent(ReadingPage(), planner=OpenLoop(1)).save(path)
+    with pytest.raises(ValueError, match="hierarchical agent"):
+        HierarchicalAgent.load(path, [ReadingPage(), ReadingSentence()])

@@ -48,6 +48,7 @@ class HierarchicalVariational(PyroModule):
     autoencoders", eqs. 11-14; Rezende and Mohamed (2015) for the flows.
 
     Example:
+        >>> import torch
         >>> from pyro_activeinf import VariationalFreeEnergy
         >>> _ = pyro.set_rng_seed(0)
         >>> model = HierarchicalVariational([8, 4, 2], hidden_dim=16, flow_length=2)

@@ -93,7 +93,7 @@ def test_a_flow_sees_both_sides_where_a_gaussian_takes_one() -> None:
         many, weight=AccuracyWeight(lambda step: min(1.0, 0.02 + float(step) / 320))
     )
     train(gently(model, guide), guide, lambda: observations, 400, 0.03)
-    exact = Trace_ELBO(512, vectorize_particles=True, max_plate_nesting=1)  # little noise, to settle
+    exact = Trace_ELBO(512, vectorize_particles=True, max_plate_nesting=1)  # to settle
     train(exact(model, guide), guide, lambda: observations, 200, 0.004)
     bent, one_sided = (free_energy(model, g, observations, 10000) for g in (guide, plain))
     assert truth - 0.01 < bent < truth + 0.05

@@ -34,6 +34,7 @@ class Closed:
     """What is known in closed form of the alpha = 0 geometry, in usual coordinates."""
 
     exp: Callable[[Tensor, Tensor], Tensor] | None = None
+    log: Callable[[Tensor, Tensor], Tensor] | None = None
     isometry: Isometry | None = None
     equation: Any = None  # of geodesics, in free coordinates
 
@@ -47,7 +48,6 @@ class Family(ABC):
     name: str
     domain: str  # what usual coordinates have to be, in words
     closed: Closed = Closed()
-    exact: bool = True  # whether its geometry is known without sampling
 
     @abstractmethod
     def coordinates(self, distribution: Any) -> Tensor:

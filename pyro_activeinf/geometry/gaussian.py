@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.distributions import kl_divergence
 
 from .._checks import complain
+from . import eriksen
+from .autodiff import jacobian, solve
 from .family import Closed, ExponentialFamily, Isometry
 from .lines import positive
 from .spaces import HalfPlane
@@ -100,7 +102,7 @@ class MultivariateNormal(ExponentialFamily):
     domain = "n + n (n + 1) / 2 numbers, of a location and a positive definite covariance"
 
     def __init__(self) -> None:
-        self.closed = Closed(exp=_exp)
+        self.closed = Closed(exp=_exp, log=_log)
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Location and covariance."""
@@ -205,21 +207,14 @@ def parted(point: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _exp(point: Tensor, vector: Tensor) -> Tensor:
-    """Eriksen's geodesic from the standard Gaussian, to which any other is taken by a shift."""
-    loc, covariance = parted(point)
-    velocity, change = parted(vector)
-    factor = torch.linalg.cholesky(covariance)
-    x = torch.linalg.solve_triangular(factor, velocity.unsqueeze(-1), upper=False)
-    half = torch.linalg.solve_triangular(factor, change, upper=False)
-    b = torch.linalg.solve_triangular(factor, half.mT, upper=False)
-    zero, none = torch.zeros_like(b), torch.zeros_like(x[..., :1, :])
-    rows = [
-        torch.cat([-b, x, zero], -1),
-        torch.cat([x.mT, none, -x.mT], -1),
-        torch.cat([zero, -x, b], -1),
-    ]
-    end = torch.linalg.matrix_exp(torch.cat(rows, -2))
-    n = loc.shape[-1]
-    spread = torch.linalg.inv((end[..., :n, :n] + end[..., :n, :n].mT) / 2)
-    place = (factor @ spread @ end[..., :n, n : n + 1]).squeeze(-1)
-    return joined(loc + place, factor @ spread @ factor.mT)
+    return joined(*eriksen.go(parted(point), parted(vector)))
+
+
+def _log(point: Tensor, other: Tensor) -> Tensor:
+    """By Newton's method, whose last step is differentiable."""
+    with torch.no_grad():
+        found = joined(*eriksen.between(parted(point.detach()), parted(other.detach())))
+    if not (torch.is_grad_enabled() and (point.requires_grad or other.requires_grad)):
+        return found
+    slope = jacobian(lambda v: _exp(point.detach(), v), found)
+    return found + solve(slope, other - _exp(point, found))

@@ -47,7 +47,6 @@ class Generic(Family):
         self.num_samples = positive_int("num_samples", num_samples)
         said = ", ".join(f"{key}: {value}" for key, value in (arguments or {}).items())
         self.domain = said or "coordinates that its function takes"
-        self.exact = True
         self._maps = [biject_to(constraint) for constraint in (arguments or {}).values()]
 
     def coordinates(self, distribution: Any) -> Tensor:
@@ -103,6 +102,7 @@ class Generic(Family):
         return Expected(
             lambda x: self.distribution(x).log_prob(outcomes).movedim(0, -1),
             lambda x: shares(self.distribution(x)).movedim(0, -1),
+            exact=finite(p) or quantiles(p) is not None,
         )
 
     def _outcomes(self, p: Any) -> tuple[Tensor, Callable[[Any], Tensor]]:
@@ -118,7 +118,6 @@ class Generic(Family):
         return outcomes, lambda q: (q.log_prob(outcomes) + base).exp()
 
     def _draws(self, p: Any) -> tuple[Tensor, Tensor]:
-        self.exact = False
         outcomes = p.sample((self.num_samples,))
         batch = len(p.batch_shape)
         return outcomes, torch.full((len(outcomes), *[1] * batch), -math.log(len(outcomes)))

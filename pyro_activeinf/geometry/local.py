@@ -21,6 +21,8 @@ from .autodiff import Map, along, hessian, jacobian, pullback, twice
 class Local(ABC):
     """Metric and connections as functions of coordinates ``(*batch, d)``."""
 
+    exact = True  # whether they are known without sampling
+
     @abstractmethod
     def metric(self, x: Tensor) -> Tensor:
         """g_ij: ``(*batch, d, d)``."""
@@ -160,10 +162,11 @@ class Expected(Local):
     Args:
         log_prob: log p of all outcomes at x, ``(*batch, d)`` to ``(*batch, outcomes)``.
         weights: what outcomes count for at x, ``(*batch, d)`` to ``(*batch, outcomes)``.
+        exact: whether outcomes are no samples.
     """
 
-    def __init__(self, log_prob: Map, weights: Map) -> None:
-        self.log_prob, self.weights = log_prob, weights
+    def __init__(self, log_prob: Map, weights: Map, exact: bool = True) -> None:
+        self.log_prob, self.weights, self.exact = log_prob, weights, exact
 
     def metric(self, x: Tensor) -> Tensor:
         """g_ij."""
@@ -186,4 +189,4 @@ class Expected(Local):
 
     def through(self, out: Map) -> Expected:
         """In other coordinates."""
-        return Expected(lambda y: self.log_prob(out(y)), lambda y: self.weights(out(y)))
+        return Expected(lambda y: self.log_prob(out(y)), lambda y: self.weights(out(y)), self.exact)

@@ -50,7 +50,7 @@ class Product(ExponentialFamily):
         self.base, self.event_shape = base, torch.Size(event_shape)
         self.count = self.event_shape.numel()
         self.name, self.domain = f"independent {base.name}", f"for each {base.domain}"
-        self.closed = Closed(self._exp if base.closed.exp else None, self._isometry())
+        self.closed = Closed(isometry=self._isometry())
 
     def apart(self, x: Tensor) -> Tensor:
         """Coordinates of each: ``(*batch, count, d)``."""

@@ -103,7 +103,7 @@ class StatisticalManifold(Dually, Manifold):
             return self._reached(self.family.closed.exp(x, v))
         z = self.family.free(x)
         t = torch.tensor([0.0, 1.0], dtype=x.dtype)
-        path, _ = shoot(self._equation(alpha), z, rate(self.family.free, x, v), t)
+        path, _ = shoot(self._equation(x, alpha), z, rate(self.family.free, x, v), t)
         return self.family.from_free(path[-1])
 
     def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:
@@ -121,6 +121,8 @@ class StatisticalManifold(Dually, Manifold):
         if alpha == 0 and isometry is not None:
             start = isometry.into(x)
             return rate(isometry.out, start, isometry.space.log(start, isometry.into(y)))
+        if alpha == 0 and self.family.closed.log is not None:
+            return self.family.closed.log(x, y)
         path = self._path(x, y, alpha)
         speed = torch.tensordot(differentiation(len(path) - 1)[0].to(path), path, 1)
         return rate(self.family.from_free, path[0], speed)
@@ -154,7 +156,8 @@ class StatisticalManifold(Dually, Manifold):
             raise ValueError(complain("other, velocity", "one of them", got))
         x = self.point(point)
         isometry = self.family.closed.isometry if alpha == 0 else None
-        if velocity is None and (isometry is not None or self._straight(alpha) is not None):
+        closed = isometry is not None or (alpha == 0 and self.family.closed.log is not None)
+        if velocity is None and (closed or self._straight(alpha) is not None):
             velocity = self.log_map(x, other, alpha)
         if velocity is None:
             x, y = self._two(x, other)
@@ -165,7 +168,7 @@ class StatisticalManifold(Dually, Manifold):
         if self._straight(alpha) is not None or (alpha == 0 and self.family.closed.exp):
             return self._formula(x, v, alpha)
         z, speed = self.family.free(x), rate(self.family.free, x, v)
-        return Polynomial(spectral(self._equation(alpha), z, speed), self.family.from_free)
+        return Polynomial(spectral(self._equation(x, alpha), z, speed), self.family.from_free)
 
     def parallel_transport(self, vector: Tensor, along: Any, alpha: float = 0.0) -> Tensor:
         r"""Carry a vector from the start of a curve to its end: ``(*batch, d)``.
@@ -203,14 +206,14 @@ class StatisticalManifold(Dually, Manifold):
         return Formula(at, x.dim())
 
     def _path(self, x: Tensor, y: Tensor, alpha: float) -> Tensor:
-        equation = self._equation(alpha)
+        equation = self._equation(x, alpha)
         return connect(equation, self.family.free(x), self.family.free(y))
 
-    def _equation(self, alpha: float) -> Equation:
+    def _equation(self, x: Tensor, alpha: float) -> Equation:
         family, closed = self.family, self.family.closed.equation
         if alpha == 0 and closed is not None:
             return closed
-        if not family.exact:
+        if not family.local(x.detach()).exact:
             expected = "a family whose geometry is known without sampling, for geodesics"
             raise ValueError(complain("family", expected, family.name))
 

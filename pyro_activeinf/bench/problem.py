@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .cart import Cart
+from .levels import Levels
 from .swing import Swing
 from .worlds import Integers, World, grid
 
@@ -22,7 +23,7 @@ class Problem:
         task: ``scoring`` of policies, belief ``updating``, a whole ``stepping`` (perceive, plan,
             act), or a whole ``rollout``; of ours alone the ``products`` of matrices that scoring
             cannot do without, and ``living`` through trials. ``gaussian scoring`` of a cart,
-            ``particle planning`` of a swing.
+            ``particle planning`` of a swing, ``stepping of levels``.
         world: the model, and the world where there has to be one.
         horizon: number of actions in a policy.
         batch: number of agents.
@@ -31,7 +32,7 @@ class Problem:
     """
 
     task: str
-    world: World | Cart | Swing
+    world: World | Cart | Swing | Levels
     horizon: int = 1
     batch: int = 1
     steps: int = 1

@@ -10,6 +10,7 @@ from typing import Any
 from .bars import AtMost, Ratio, Within
 from .cart import cart
 from .experiment import Experiment
+from .levels import Levels
 from .memory import MemoryGrowth, PeakMemory
 from .outcomes import Episodes, Known, MeanAtLeast, Outcome, TigerValues
 from .problem import Problem, some_policies
@@ -52,6 +53,7 @@ def rows() -> tuple[Experiment[Row], ...]:
             agree=1e-9,
         ),
         *(_planning_by_particles(real) for real in (True, False)),
+        *(_stepping_of_levels(svi) for svi in (True, False)),
         PeakMemory("peak memory, H=5, batch 16", Problem("scoring", world, 5, 16), Ratio(2)),
         MemoryGrowth(
             f"growth of memory over {STEPS:,} steps",
@@ -69,6 +71,17 @@ def _planning_by_particles(real: bool) -> Timing:
         f"planning step, {swing.policies} policies x {swing.particles} particles, H=10, {kind}",
         Problem("particle planning", swing, 10),
         Within(0.06),
+        rival=NOBODY,
+    )
+
+
+def _stepping_of_levels(svi: bool) -> Timing:
+    size = Levels(svi=svi)
+    how = "by SVI" if svi else "one by one"
+    return Timing(
+        f"step of two levels, each {size.states} states x {size.actions} actions, H=3, {how}",
+        Problem("stepping of levels", size, 3),
+        Within(0.003),
         rival=NOBODY,
     )
 

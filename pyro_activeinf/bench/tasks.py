@@ -13,6 +13,7 @@ from ..records import Belief, PolicyPosterior, Trajectory
 from ..rollout import rollout
 from .agreement import agent_numbers, belief_numbers, plan_numbers
 from .cart import GaussianScoring
+from .levels import LevelStepping
 from .simulator import Simulator
 from .swing import ParticlePlanning
 from .task import Task, Timed, unread
@@ -170,4 +171,5 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], Timed]] = {
     "products": Products,
     "gaussian scoring": GaussianScoring,
     "particle planning": ParticlePlanning,
+    "stepping of levels": LevelStepping,
 }

@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
 
 help:
-	@echo "make demo    two worlds and their agents: figures, trajectory and table in demo/"
+	@echo "make demo    three worlds and their agents: figures, trajectory and table in demo/"
 	@echo "make test    the tests and the doctests"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make docs    the site, in docs/_build/html"

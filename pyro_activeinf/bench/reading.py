@@ -9,42 +9,29 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import gymnasium as gym
 import numpy as np
 import pyro
 import torch
-from torch import Tensor
 
-from ..agents import Actor, Agent, HierarchicalAgent, Highest, Level
+from ..agents import Actor, Agent
 from ..demo.files import writable_folder, write
 from ..demo.proportion import Proportion
-from ..models import ReadingFlat, ReadingPage, ReadingSentence
+from ..demo.reading import agent
+from ..models import ReadingFlat
 from ..models.reading import LOOKS
 from ..planning import OpenLoop
-from ..records import Belief
 from ..rollout import rollout
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WORLD, TRIALS, SURE, FIXATIONS = "pyro_activeinf/Reading-v0", 500, 0.95, 5
-
-
-def known(belief: Belief) -> Tensor:
-    """Whether the word on the page is known."""
-    words: Any = belief.marginals["word"]
-    return words.probs.amax(-1) > SURE
-
-
-def by_levels(horizon: int) -> HierarchicalAgent:
-    """A page below a sentence; a page is left once its word is known."""
-    page = Level(ReadingPage(), OpenLoop(horizon), steps_per_update=FIXATIONS, until=known)
-    return HierarchicalAgent([page, Level(ReadingSentence(), OpenLoop(horizon))], Highest())
+WORLD, TRIALS = "pyro_activeinf/Reading-v0", 500
 
 
 def flat(horizon: int) -> Agent:
@@ -52,7 +39,7 @@ def flat(horizon: int) -> Agent:
     return Agent(ReadingFlat(), planner=OpenLoop(horizon))
 
 
-READERS = {"levels": by_levels, "flat": flat}
+READERS: dict[str, Callable[[int], Actor]] = {"levels": agent, "flat": flat}
 
 
 @dataclass(frozen=True)
@@ -79,9 +66,9 @@ class Read:
 def read(reader: str, horizon: int, trials: int, seed: int = 0) -> Read:
     """Let one kind of agent read."""
     pyro.set_rng_seed(seed)
-    agent: Actor = READERS[reader](horizon)
+    actor: Actor = READERS[reader](horizon)
     env = gym.make_vec(WORLD, num_envs=trials, vectorization_mode="sync")
-    found = rollout(agent, env, episodes=trials, progress=False, keep_policies=False)
+    found = rollout(actor, env, episodes=trials, progress=False, keep_policies=False)
     looks = ((found.actions >= 0) & (found.actions < LOOKS)).sum(-1)
     right = found.rewards.nan_to_num(0.0).sum(-1) > 0
     return Read(reader, horizon, looks.tolist(), right.tolist())

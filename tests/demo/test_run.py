@@ -19,6 +19,7 @@ FILES = {
     "beliefs.png",
     "comparison.png",
     "free_energy.png",
+    "hierarchy.png",
     "overview.png",
     "policies.png",
     "results.json",
@@ -43,13 +44,14 @@ def test_every_file_is_there_and_nothing_else(finished: Finished) -> None:
     assert {path.name for path in output.iterdir()} == FILES
 
 
-def test_the_rows_cover_both_worlds(finished: Finished) -> None:
+def test_the_rows_cover_all_worlds(finished: Finished) -> None:
     _, results, *_ = finished
     assert [(row.world, row.agent, row.proportion.trials) for row in results.rows] == [
         ("T-maze", "epistemic agent", 5),
         ("T-maze", "reward-only agent", 5),
         ("T-maze", "epistemic agent", 5),
         ("T-maze", "reward-only agent", 5),
+        ("Reading", "agent of two levels", 5),
         ("FrozenLake 4x4", "closed-loop agent", 5),
     ]
 

@@ -53,12 +53,13 @@ class Formula(Curve):
 
 
 class SpaceGeodesic(Curve):
-    """A geodesic in a space of constant curvature, with transport in closed form."""
+    """A geodesic in a space of constant curvature, by start and speed there.
 
-    def __init__(self, isometry: Any, point: Tensor, vector: Tensor) -> None:
-        self.isometry = isometry
-        self.start = isometry.into(point)
-        self.speed = along(isometry.into, point, vector)
+    Transport along it is in closed form.
+    """
+
+    def __init__(self, isometry: Any, start: Tensor, speed: Tensor) -> None:
+        self.isometry, self.start, self.speed = isometry, start, speed
 
     def at(self, t: Tensor) -> Tensor:
         """Points at times."""

@@ -27,6 +27,7 @@ class Isometry:
     into: Map  # usual coordinates to the space
     out: Map  # and back
     inside: Map  # whether a point of the space is of the family, (*batch)
+    border: Map | None = None  # whether usual coordinates are, or at an end at a finite distance
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,10 @@ class Closed:
     equation: Any = None  # of geodesics, in free coordinates
 
 
+def _as_it_is(point: Tensor) -> Tensor:
+    return point
+
+
 class Family(ABC):
     """A family of distributions with coordinates ``(*batch, d)``.
 
@@ -47,7 +52,9 @@ class Family(ABC):
 
     name: str
     domain: str  # what usual coordinates have to be, in words
+    read: Map = staticmethod(_as_it_is)  # usual coordinates from numbers that stand for a point
     closed: Closed = Closed()
+    kinds: tuple[type, ...] = ()  # classes of distributions that are read; all, if none is said
 
     @abstractmethod
     def coordinates(self, distribution: Any) -> Tensor:
@@ -77,9 +84,9 @@ class Family(ABC):
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence in nats: ``(*batch)``."""
 
-    def read(self, point: Tensor) -> Tensor:
-        """Usual coordinates from whatever numbers stand for a point."""
-        return point
+    def reads(self, distribution: Any) -> bool:
+        """Whether a distribution is of a class that is read."""
+        return not self.kinds or isinstance(distribution, self.kinds)
 
     def checked(self, argument: str, point: Tensor) -> Tensor:
         """The coordinates, or an error where they are outside the domain."""
@@ -120,9 +127,9 @@ class ExponentialFamily(Family):
     def log_partition(self, natural: Tensor) -> Tensor:
         r""":math:`\psi(\theta)`: ``(*batch)``."""
 
+    @abstractmethod
     def locations(self, size: int) -> int:
         """How many of the first of so many coordinates say only where the distribution is."""
-        return 0
 
     def local(self, point: Tensor) -> Dual:
         """Metric and connections; statistics are counted from where the distribution is."""

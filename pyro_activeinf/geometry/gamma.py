@@ -7,6 +7,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 
 from .equation import GammaEquation
@@ -20,6 +21,7 @@ class Gamma(ExponentialFamily):
     """Gamma distributions; usual coordinates: concentration, rate."""
 
     name, domain = "Gamma", "a concentration > 0 and a rate > 0"
+    kinds = (torch_dist.Gamma,)
 
     def __init__(self) -> None:
         self.closed = Closed(equation=GammaEquation())
@@ -46,6 +48,10 @@ class Gamma(ExponentialFamily):
         """Concentration and rate."""
         log_a, log_mean = free.split(1, -1)
         return torch.cat([log_a.exp(), (log_a - log_mean).exp()], -1)
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Concentration and minus the rate, for log x and x with carrier 1/x."""

@@ -8,6 +8,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 
 from .._checks import complain
@@ -25,6 +26,7 @@ class Normal(ExponentialFamily):
     """
 
     name, domain = "Normal", "a scale > 0"
+    kinds = (torch_dist.Normal,)
 
     def __init__(self) -> None:
         self.closed = Closed(
@@ -100,6 +102,7 @@ class MultivariateNormal(ExponentialFamily):
 
     name = "MultivariateNormal"
     domain = "n + n (n + 1) / 2 numbers, of a location and a positive definite covariance"
+    kinds = (torch_dist.MultivariateNormal, torch_dist.LowRankMultivariateNormal)
 
     def __init__(self) -> None:
         self.closed = Closed(exp=_exp, log=_log)

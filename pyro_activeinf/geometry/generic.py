@@ -143,7 +143,9 @@ def of_class(kind: type[Any]) -> Generic:
         values = dict(zip(numbers, point.unbind(-1), strict=True))
         return kind(**values, validate_args=False)
 
-    return Generic(make, numbers, kind.__name__)
+    found = Generic(make, numbers, kind.__name__)
+    found.kinds = (kind,)
+    return found
 
 
 def _real(rule: Any) -> bool:

@@ -10,10 +10,11 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 from torch.nn.functional import softplus
 
-from .._checks import positive_int
+from .._checks import complain, positive_int
 from .family import Closed, ExponentialFamily, Isometry
 from .spaces import Line
 
@@ -22,6 +23,7 @@ class Exponential(ExponentialFamily):
     r"""Exponential distributions; usual coordinates: the rate. Distance :math:`|\log (r/r')|`."""
 
     name, domain = "Exponential", "a rate > 0"
+    kinds = (torch_dist.Exponential,)
 
     def __init__(self) -> None:
         self.closed = Closed(
@@ -47,6 +49,10 @@ class Exponential(ExponentialFamily):
     def from_free(self, free: Tensor) -> Tensor:
         """The rate."""
         return free.exp()
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Minus the rate."""
@@ -80,6 +86,7 @@ class Poisson(ExponentialFamily):
     """
 
     name, domain = "Poisson", "a rate > 0"
+    kinds = (torch_dist.Poisson,)
 
     def __init__(self) -> None:
         self.closed = Closed(
@@ -88,6 +95,7 @@ class Poisson(ExponentialFamily):
                 lambda x: 2 * x.sqrt(),
                 lambda y: (y / 2).square(),
                 lambda y: (y > 0).all(-1),
+                lambda x: ((x >= 0) & x.isfinite()).all(-1),
             )
         )
 
@@ -110,6 +118,10 @@ class Poisson(ExponentialFamily):
     def from_free(self, free: Tensor) -> Tensor:
         """The rate."""
         return free.exp()
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithm of the rate."""
@@ -147,6 +159,8 @@ class Binomial(ExponentialFamily):
     def __init__(self, total_count: int, make: Callable[[Tensor], Any] | None = None) -> None:
         self.total_count = positive_int("total_count", total_count)
         self._make = make or partial(dist.Binomial, self.total_count)
+        alike = (torch_dist.Bernoulli,) if total_count == 1 else ()
+        self.kinds = (torch_dist.Binomial, *alike)
         scale = 2 * math.sqrt(total_count)
         self.closed = Closed(
             isometry=Isometry(
@@ -154,11 +168,16 @@ class Binomial(ExponentialFamily):
                 lambda p: scale * torch.atan2(p.sqrt(), (1 - p).sqrt()),
                 lambda y: (y / scale).sin().square(),
                 lambda y: ((y > 0) & (y < scale * math.pi / 2)).all(-1),
+                lambda p: ((p >= 0) & (p <= 1)).all(-1),
             )
         )
 
     def coordinates(self, distribution: Any) -> Tensor:
         """The probability."""
+        count = getattr(distribution, "total_count", 1)
+        if not bool((torch.as_tensor(count) == self.total_count).all()):
+            got = torch.as_tensor(count).tolist()
+            raise ValueError(complain("point", f"{self.total_count} trials", got))
         return distribution.probs.unsqueeze(-1)
 
     def distribution(self, point: Tensor) -> Any:
@@ -176,6 +195,10 @@ class Binomial(ExponentialFamily):
     def from_free(self, free: Tensor) -> Tensor:
         """The probability."""
         return free.sigmoid()
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Log odds."""

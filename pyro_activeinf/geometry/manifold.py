@@ -10,11 +10,40 @@ from torch import Tensor
 
 from .._checks import complain, positive_int
 from .autodiff import jacobian, matvec, solve
-from .curves import Curve
+from .curves import Curve, Polyline
 from .family import Family
 from .local import Local
 
 Point = Any  # a distribution, or its usual coordinates (*batch, d)
+
+
+def tangent(argument: str, point: Tensor, vector: Any) -> Tensor:
+    """A vector at a point, of its type of number.
+
+    Raises:
+        TypeError: it is no tensor.
+        ValueError: it has another number of coordinates.
+    """
+    size = point.shape[-1]
+    if not isinstance(vector, Tensor):
+        got = type(vector).__name__
+        raise TypeError(complain(argument, f"a tensor (*batch, {size})", got))
+    if vector.shape[-1:] != point.shape[-1:]:
+        got = str(tuple(vector.shape))
+        raise ValueError(complain(argument, f"a shape that ends in {size}", got))
+    return vector.to(point.dtype)
+
+
+def polyline(points: Tensor) -> Polyline:
+    """Straight pieces between points.
+
+    Raises:
+        ValueError: there are not even two.
+    """
+    if points.dim() < 2 or len(points) < 2:
+        expected, got = "a curve, or at least two points (points, *batch, d)", tuple(points.shape)
+        raise ValueError(complain("along", expected, got))
+    return Polyline(points)
 
 
 class Manifold(ABC):
@@ -63,22 +92,25 @@ class Manifold(ABC):
             TypeError: it is neither.
             ValueError: it is outside the domain.
         """
+        return self.family.checked(argument, self.coordinates(point, argument))
+
+    def coordinates(self, point: Point, argument: str = "point") -> Tensor:
+        """Usual coordinates, whether they are in the domain or not."""
         if isinstance(point, Tensor):
             if not point.is_floating_point():
                 got = f"a tensor of {point.dtype}"
                 raise TypeError(complain(argument, "floating-point coordinates", got))
-            return self.family.checked(argument, self.family.read(point))
-        if not hasattr(point, "log_prob"):
+            return self.family.read(point)
+        if not hasattr(point, "log_prob") or not self.family.reads(point):
             got = type(point).__name__
             raise TypeError(complain(argument, f"{self.family.name}, or its coordinates", got))
         try:
-            found = self.family.coordinates(point)
+            return self.family.coordinates(point)
         except AttributeError as error:
             got = type(point).__name__
             raise TypeError(
                 complain(argument, f"{self.family.name}, or coordinates", got)
             ) from error
-        return self.family.checked(argument, found)
 
     def distribution(self, point: Tensor) -> Any:
         """The distribution at usual coordinates, of batch shape ``(*batch)``."""
@@ -91,7 +123,8 @@ class Manifold(ABC):
 
     def inner(self, point: Point, vector: Tensor, other: Tensor) -> Tensor:
         r"""Inner product :math:`g_{ij} v^i w^j`: ``(*batch)``."""
-        return (self.flat(point, vector) * other).sum(-1)
+        x = self.point(point)
+        return (self.flat(x, vector) * tangent("other", x, other)).sum(-1)
 
     def norm(self, point: Point, vector: Tensor) -> Tensor:
         r"""Length :math:`\sqrt{g_{ij} v^i v^j}` of a vector: ``(*batch)``."""
@@ -99,11 +132,13 @@ class Manifold(ABC):
 
     def flat(self, point: Point, vector: Tensor) -> Tensor:
         r"""The covector :math:`g_{ij} v^j` of a vector: ``(*batch, d)``."""
-        return matvec(self.metric(point), vector)
+        x = self.point(point)
+        return matvec(self.metric(x), tangent("vector", x, vector))
 
     def sharp(self, point: Point, covector: Tensor) -> Tensor:
         r"""The vector :math:`g^{ij} c_j` of a covector, a gradient say: ``(*batch, d)``."""
-        return solve(self.metric(point), covector)
+        x = self.point(point)
+        return solve(self.metric(x), tangent("covector", x, covector))
 
     def christoffel(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Christoffel symbols :math:`\Gamma^k_{ij}` as ``[.., k, i, j]``."""
@@ -197,7 +232,8 @@ class Manifold(ABC):
         """
         x = self.point(points, "points")
         positive_int("max_steps", max_steps)
-        shares = torch.ones(len(x), dtype=x.dtype) if weights is None else weights.to(x)
+        shares = torch.ones(len(x)) if weights is None else torch.as_tensor(weights)
+        shares = shares.to(x)
         if len(shares) != len(x) or not bool((shares >= 0).all()) or not bool(shares.sum() > 0):
             expected = f"{len(x)} numbers >= 0, not all 0"
             raise ValueError(complain("weights", expected, shares.tolist()))

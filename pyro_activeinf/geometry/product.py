@@ -7,7 +7,9 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch import distributions as torch_dist
 
+from .._checks import complain
 from .family import Closed, ExponentialFamily, Isometry
 from .spaces import Space
 
@@ -46,6 +48,8 @@ class Product(ExponentialFamily):
         event_shape: of the numbers.
     """
 
+    kinds = (torch_dist.Independent,)
+
     def __init__(self, base: ExponentialFamily, event_shape: Sequence[int]) -> None:
         self.base, self.event_shape = base, torch.Size(event_shape)
         self.count = self.event_shape.numel()
@@ -62,7 +66,13 @@ class Product(ExponentialFamily):
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Usual coordinates of independent distributions."""
-        each = self.base.coordinates(distribution.base_dist)
+        inner = distribution.base_dist
+        if not self.base.reads(inner):
+            raise AttributeError(self.base.name)
+        if distribution.event_shape != self.event_shape:
+            expected, got = f"events {tuple(self.event_shape)}", tuple(distribution.event_shape)
+            raise ValueError(complain("point", expected, got))
+        each = self.base.coordinates(inner)
         batch = distribution.batch_shape
         each = each.expand(*batch, *distribution.event_shape, each.shape[-1])
         return self.together(each.reshape(*batch, self.count, each.shape[-1]))
@@ -128,4 +138,5 @@ class Product(ExponentialFamily):
             lambda x: one.into(self.apart(x)),
             lambda y: self.together(one.out(y)),
             lambda y: one.inside(y).all(-1),
+            lambda x: (one.border or self.base.valid)(self.apart(x)).all(-1),
         )

@@ -25,8 +25,10 @@ KNOWN: dict[str, Callable[[], ExponentialFamily]] = {
     "Dirichlet": Dirichlet,
     "Exponential": Exponential,
     "Gamma": Gamma,
+    "LowRankMultivariateNormal": MultivariateNormal,
     "MultivariateNormal": MultivariateNormal,
     "Normal": Normal,
+    "OneHotCategorical": Categorical,
     "Poisson": Poisson,
 }
 

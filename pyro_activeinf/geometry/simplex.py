@@ -8,6 +8,7 @@ from typing import Any
 import pyro.distributions as dist
 import torch
 from torch import Tensor
+from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 
 from .equation import ConcentrationEquation
@@ -25,26 +26,23 @@ class Categorical(ExponentialFamily):
     """
 
     name, domain = "Categorical", "positive probabilities that sum to less than 1 without the last"
+    kinds = (torch_dist.Categorical, torch_dist.OneHotCategorical)
 
     def __init__(self) -> None:
+        self.read = but_last
         self.closed = Closed(
             isometry=Isometry(
                 Sphere(),
-                lambda p: full(p).sqrt(),
+                lambda p: full(p).clamp(min=0.0).sqrt(),
                 lambda y: y[..., :-1].square(),
                 lambda y: (y > 0).all(-1),
+                lambda p: (p >= 0).all(-1) & (p.sum(-1) <= 1 + slack(p)),
             )
         )
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Probabilities but the last."""
         return distribution.probs[..., :-1]
-
-    def read(self, point: Tensor) -> Tensor:
-        """Drop the last of probabilities that sum to one, which those inside do not."""
-        total = point.detach().sum(-1)
-        whole = (total - 1).abs() <= 4 * point.shape[-1] * torch.finfo(point.dtype).eps
-        return point[..., :-1] if point.shape[-1] > 1 and bool(whole.all()) else point
 
     def distribution(self, point: Tensor) -> Any:
         """The distribution."""
@@ -61,6 +59,10 @@ class Categorical(ExponentialFamily):
     def from_free(self, free: Tensor) -> Tensor:
         """Probabilities."""
         return self.from_natural(free)
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithms, relative to that of the last."""
@@ -87,6 +89,17 @@ class Categorical(ExponentialFamily):
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
         return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def slack(point: Tensor) -> float:
+    """How far from one a sum of probabilities may be by rounding."""
+    return 4 * point.shape[-1] * torch.finfo(point.dtype).eps
+
+
+def but_last(point: Tensor) -> Tensor:
+    """Drop the last of probabilities that sum to one, which those inside do not."""
+    whole = (point.detach().sum(-1) - 1).abs() <= slack(point)
+    return point[..., :-1] if point.shape[-1] > 1 and bool(whole.all()) else point
 
 
 def full(point: Tensor) -> Tensor:
@@ -121,6 +134,10 @@ class Concentrations(ExponentialFamily):
         """Concentrations."""
         return free.exp()
 
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
+
     def natural(self, point: Tensor) -> Tensor:
         """Concentrations, for log x with carrier 1/x."""
         return point
@@ -150,6 +167,7 @@ class Dirichlet(Concentrations):
     """Dirichlet distributions."""
 
     name = "Dirichlet"
+    kinds = (torch_dist.Dirichlet,)
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Concentrations."""
@@ -164,6 +182,7 @@ class Beta(Concentrations):
     """Beta distributions; usual coordinates: ``concentration1``, ``concentration0``."""
 
     name = "Beta"
+    kinds = (torch_dist.Beta,)
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Concentrations."""

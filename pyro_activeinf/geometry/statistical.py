@@ -12,13 +12,13 @@ from .autodiff import along as rate
 from .autodiff import jacobian, solve
 from .boundary import connect
 from .chebyshev import differentiation
-from .curves import Curve, Formula, Polyline, Polynomial, SpaceGeodesic
+from .curves import Curve, Formula, Polynomial, SpaceGeodesic
 from .divergence import Dually
 from .equation import AutodiffEquation, Equation
 from .estimate import MetricEstimate, estimate
-from .family import ExponentialFamily
+from .family import ExponentialFamily, Isometry
 from .local import Local
-from .manifold import Manifold, Point
+from .manifold import Manifold, Point, polyline, tangent
 from .ode import shoot, spectral
 from .registry import family_of
 from .transport import carry
@@ -128,9 +128,13 @@ class StatisticalManifold(Dually, Manifold):
         return rate(self.family.from_free, path[0], speed)
 
     def distance(self, point: Point, other: Point) -> Tensor:
-        """Fisher-Rao distance, of alpha = 0, in nats^(1/2): ``(*batch)``."""
-        x, y = self._two(point, other)
+        """Fisher-Rao distance, of alpha = 0, in nats^(1/2): ``(*batch)``.
+
+        Points at an end of the domain at a finite distance, such as a probability of 0, may be
+        given here.
+        """
         isometry = self.family.closed.isometry
+        x, y = self._two(point, other, isometry)
         if isometry is not None:
             return isometry.space.distance(isometry.into(x), isometry.into(y))
         return self.norm(x, self.log_map(x, y))
@@ -154,9 +158,12 @@ class StatisticalManifold(Dually, Manifold):
         if (other is None) == (velocity is None):
             got = "both" if velocity is not None else "neither"
             raise ValueError(complain("other, velocity", "one of them", got))
-        x = self.point(point)
         isometry = self.family.closed.isometry if alpha == 0 else None
-        closed = isometry is not None or (alpha == 0 and self.family.closed.log is not None)
+        if isometry is not None and velocity is None:
+            start, end = (isometry.into(x) for x in self._two(point, other, isometry))
+            return SpaceGeodesic(isometry, start, isometry.space.log(start, end))
+        x = self.point(point)
+        closed = alpha == 0 and self.family.closed.log is not None
         if velocity is None and (closed or self._straight(alpha) is not None):
             velocity = self.log_map(x, other, alpha)
         if velocity is None:
@@ -164,7 +171,7 @@ class StatisticalManifold(Dually, Manifold):
             return Polynomial(self._path(x, y, alpha), self.family.from_free)
         x, v = self._pair(x, velocity)
         if isometry is not None:
-            return SpaceGeodesic(isometry, x, v)
+            return SpaceGeodesic(isometry, isometry.into(x), rate(isometry.into, x, v))
         if self._straight(alpha) is not None or (alpha == 0 and self.family.closed.exp):
             return self._formula(x, v, alpha)
         z, speed = self.family.free(x), rate(self.family.free, x, v)
@@ -183,7 +190,8 @@ class StatisticalManifold(Dually, Manifold):
             along: a geodesic, or points ``(points, *batch, d)`` joined by straight pieces.
             alpha: of the connection.
         """
-        curve = along if isinstance(along, Curve) else Polyline(self.point(along, "along"))
+        curve = along if isinstance(along, Curve) else polyline(self.point(along, "along"))
+        vector = tangent("vector", curve(0.0), vector)
         straight = self._straight(alpha)
         if straight is not None:
             into, _ = straight
@@ -233,20 +241,27 @@ class StatisticalManifold(Dually, Manifold):
 
     def _pair(self, point: Point, vector: Tensor) -> tuple[Tensor, Tensor]:
         x = self.point(point)
-        if vector.shape[-1:] != x.shape[-1:]:
-            got = tuple(vector.shape)
-            raise ValueError(complain("vector", f"a shape that ends in {x.shape[-1]}", got))
-        found = torch.broadcast_tensors(x, vector.to(x.dtype))
+        found = torch.broadcast_tensors(x, tangent("vector", x, vector))
         return found[0], found[1]
 
-    def _two(self, point: Point, other: Point) -> tuple[Tensor, Tensor]:
-        x, y = self.point(point), self.point(other, "other")
+    def _two(
+        self, point: Point, other: Point, isometry: Isometry | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Both, which may be at a border that an isometry reaches."""
+        x, y = self._near(point, "point", isometry), self._near(other, "other", isometry)
         if x.shape[-1] != y.shape[-1]:
             got = f"{y.shape[-1]} coordinates"
             raise ValueError(complain("other", f"{x.shape[-1]} coordinates", got))
         kind = torch.promote_types(x.dtype, y.dtype)
         found = torch.broadcast_tensors(x.to(kind), y.to(kind))
         return found[0], found[1]
+
+    def _near(self, point: Point, argument: str, isometry: Isometry | None) -> Tensor:
+        x = self.coordinates(point, argument)
+        border = isometry.border if isometry is not None and x.dim() else None
+        if border is not None and bool(border(x).all()):
+            return x
+        return self.family.checked(argument, x)
 
     def _reached(self, end: Tensor) -> Tensor:
         if not bool(self.family.valid(end).all()):

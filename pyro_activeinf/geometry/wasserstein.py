@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
-from .curves import Curve, Formula, Polyline
+from .curves import Curve, Formula
 from .family import Family
 from .gaussian import MultivariateNormal, joined, parted
 from .local import Local, Riemannian
-from .manifold import Manifold, Point
+from .manifold import Manifold, Point, polyline, tangent
 from .transport import carry
 
 
@@ -110,7 +110,8 @@ class WassersteinGaussians(Manifold):
     def parallel_transport(self, vector: Tensor, along: Any, alpha: float = 0.0) -> Tensor:
         """Carry a vector from the start of a curve to its end: ``(*batch, d)``."""
         _require_zero(alpha)
-        curve = along if isinstance(along, Curve) else Polyline(self.point(along, "along"))
+        curve = along if isinstance(along, Curve) else polyline(self.point(along, "along"))
+        vector = tangent("vector", curve(0.0), vector)
         return carry(self.local, curve, vector, alpha)
 
 

@@ -305,6 +305,77 @@ def test_geodesics_that_leave_the_domain_are_named(name: str) -> None:
         manifold(name).exp_map(x, torch.full_like(x, -40.0), alpha=-1.0)
 
 
+@pytest.mark.parametrize(
+    ("start", "end", "distance"),
+    [
+        (dist.Categorical(f64(1.0, 0.0, 0.0)), dist.Categorical(f64(0.0, 0.5, 0.5)), math.pi),
+        (dist.Categorical(f64(0.5, 0.5, 0.0)), dist.Categorical(f64(0.5, 0.5, 0.0)), 0.0),
+        (dist.OneHotCategorical(f64(0.0, 1.0)), dist.OneHotCategorical(f64(0.5, 0.5)), math.pi / 2),
+        (dist.Bernoulli(f64(0.0)), dist.Bernoulli(f64(1.0)), math.pi),
+        (dist.Binomial(4, f64(0.0)), dist.Binomial(4, f64(0.5)), math.pi),
+        (dist.Poisson(f64(0.0)), dist.Poisson(f64(4.0)), 4.0),
+    ],
+)
+def test_certainty_at_a_finite_distance(start: object, end: object, distance: float) -> None:
+    space = StatisticalManifold(start)
+    assert space.distance(start, end).item() == pytest.approx(distance, abs=1e-12)
+    way = space.geodesic(start, end)
+    assert torch.allclose(way(1.0), space.coordinates(end), atol=1e-12)
+    assert space.distance(way(0.25), way(0.75)).item() == pytest.approx(distance / 2, abs=1e-12)
+    with pytest.raises(ValueError, match="`point`"):
+        space.metric(start)
+
+
+def test_gaussians_of_low_rank_are_gaussians() -> None:
+    low = dist.LowRankMultivariateNormal(torch.zeros(2), torch.ones(2, 1), torch.ones(2))
+    full = dist.MultivariateNormal(torch.zeros(2), low.covariance_matrix)
+    space = StatisticalManifold(dist.LowRankMultivariateNormal)
+    assert space.distance(low, full).item() == pytest.approx(0.0, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("family", "other"),
+    [
+        (dist.Normal, dist.Laplace(0.0, 1.0)),
+        (dist.Normal, dist.LogNormal(0.0, 1.0)),
+        (dist.Normal, dist.StudentT(3.0, 0.0, 1.0)),
+        (dist.Gamma, dist.InverseGamma(1.0, 1.0)),
+        (dist.Bernoulli, dist.Geometric(0.5)),
+        (dist.Cauchy, dist.Normal(0.0, 1.0)),
+        (dist.Normal(torch.zeros(2), 1.0).to_event(1), dist.Laplace(f64(0, 0), 1.0).to_event(1)),
+    ],
+)
+def test_other_families_are_not_taken_for_their_own(family: object, other: object) -> None:
+    with pytest.raises(TypeError, match="`point`"):
+        StatisticalManifold(family).metric(other)
+
+
+def test_members_of_another_size_are_named() -> None:
+    with pytest.raises(ValueError, match=r"expected 7 trials, got \[8"):
+        manifold("Binomial").metric(dist.Binomial(8, f64(0.5)))
+    with pytest.raises(ValueError, match=r"expected events \(2,\), got \(3,\)"):
+        manifold("diagonal Normal").metric(dist.Normal(torch.zeros(3), 1.0).to_event(1))
+
+
+def test_wrong_vectors_and_ways_are_named() -> None:
+    space, x = manifold("Normal"), f64(0.0, 1.0)
+    way = space.geodesic(x, f64(1.0, 1.0))
+    for call in (
+        lambda v: space.inner(x, v, x),
+        lambda v: space.sharp(x, v),
+        lambda v: space.exp_map(x, v),
+        lambda v: space.parallel_transport(v, way),
+    ):
+        with pytest.raises(ValueError, match="a shape that ends in 2"):
+            call(torch.ones(3))
+        with pytest.raises(TypeError, match="a tensor"):
+            call([1.0, 1.0])
+    with pytest.raises(ValueError, match="`other`"):
+        space.inner(x, x, torch.ones(3))
+    with pytest.raises(ValueError, match="at least two points"):
+        space.parallel_transport(x, x)
+
+
 def test_wrong_arguments_are_named() -> None:
     space = manifold("Normal")
     with pytest.raises(ValueError, match=r"`point`: expected Normal with a scale > 0"):

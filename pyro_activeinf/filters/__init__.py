@@ -12,6 +12,7 @@ from .factorized_belief import FactorizedBelief
 from .gaussian import GaussianFilter
 from .gaussian_belief import GaussianBelief
 from .gaussian_smoothing import GaussianSmoothing
+from .hidden_markov import HiddenMarkovFilter
 from .nested import nested_terms
 from .novelty_rules import InverseCounts, MutualInformation, TableNovelty
 from .observed import ObservedFilter
@@ -37,6 +38,7 @@ __all__ = [
     "GaussianBelief",
     "GaussianFilter",
     "GaussianSmoothing",
+    "HiddenMarkovFilter",
     "InverseCounts",
     "JointBelief",
     "Likelihood",

@@ -6,6 +6,7 @@ import logging
 import math
 from typing import Any
 
+import gymnasium as gym
 import torch
 
 from ..compile import Programs, control_sizes
@@ -16,6 +17,7 @@ from .exact import ExactFilter
 from .factorized import FactorizedFilter
 from .families import Families, families
 from .gaussian import GaussianFilter
+from .hidden_markov import HiddenMarkovFilter
 from .joint import LIMIT_BYTES
 from .observed import ObservedFilter
 from .particle import ParticleFilter
@@ -29,8 +31,9 @@ def auto(model: Programs, guide: Any = None) -> Filter:
     The sentence is the filter's ``reason``, and is logged by the logger ``pyro_activeinf`` at
     level ``INFO``. Programs are run once to see what they sample:
 
-    - discrete sites: :class:`~.exact.ExactFilter` where the tables of the joint states fit into
-      memory, else :class:`~.factorized.FactorizedFilter`;
+    - discrete sites and actions: :class:`~.exact.ExactFilter` where the tables of the joint states
+      fit into memory, else :class:`~.factorized.FactorizedFilter`;
+    - discrete states beside other outcomes: :class:`~.hidden_markov.HiddenMarkovFilter`;
     - Gaussian sites: :class:`~.gaussian.GaussianFilter`;
     - a :class:`~pyro_activeinf.models.NeuralDynamics`: :class:`~.observed.ObservedFilter`;
     - anything else, and random parameters of real-valued programs:
@@ -62,14 +65,15 @@ def _picked(model: Programs, guide: Any) -> tuple[Filter, str]:
     if isinstance(model, type) or not hasattr(model, "transition"):
         return ExactFilter(model), ""  # which says what is missing
     kinds, random = families(model), _random_parameters(model)
-    if kinds.all_discrete:
+    real = isinstance(model.actions, gym.spaces.Box)
+    if kinds.all_discrete and not real:
         return _discrete(model, kinds)
-    if kinds.all_gaussian and not random:
-        return _gaussian(model)
     if not (kinds.sizes or kinds.gaussian or kinds.others):
         return ExactFilter(model), ""  # which says why nothing was sampled
-    why = f"{random[0]} is random, and each particle draws its own." if random else _mixed(kinds)
-    return ParticleFilter(model, guide), why
+    if random:
+        why = f"{random[0]} is random, and each particle draws its own."
+        return ParticleFilter(model, guide), why
+    return _gaussian(model) if kinds.all_gaussian else _several(model, guide, kinds)
 
 
 def _random_parameters(model: Programs) -> list[str]:
@@ -94,12 +98,28 @@ def _gaussian(model: Programs) -> tuple[Filter, str]:
 
 def _discrete(model: Programs, kinds: Families) -> tuple[Filter, str]:
     states = kinds.joint_states
-    numbers = float(states) ** 2 * math.prod(control_sizes(model.actions))
-    if numbers * torch.get_default_dtype().itemsize > LIMIT_BYTES:
+    if not _fits(model, kinds):
         reason = f"every site is discrete, and tables of {states:.3g} joint states do not fit."
         return FactorizedFilter(model), reason
     many = f"tables of {states:,} joint states fit into memory."
     return ExactFilter(model), f"every site is discrete, and {many}"
+
+
+def _several(model: Programs, guide: Any, kinds: Families) -> tuple[Filter, str]:
+    if kinds.all_discrete:
+        return ParticleFilter(model, guide), "actions are real numbers, and no table lists them."
+    if kinds.discrete_states and _fits(model, kinds):
+        name = min({*kinds.gaussian, *kinds.others})
+        return HiddenMarkovFilter(model), f"the state is discrete, and site '{name}' is seen of it."
+    return ParticleFilter(model, guide), _mixed(kinds)
+
+
+def _fits(model: Programs, kinds: Families) -> bool:
+    """Whether tables of the joint states fit into memory, for actions that are counted."""
+    if isinstance(model.actions, gym.spaces.Box):
+        return False
+    numbers = float(kinds.joint_states) ** 2 * math.prod(control_sizes(model.actions))
+    return numbers * torch.get_default_dtype().itemsize <= LIMIT_BYTES
 
 
 def _mixed(kinds: Families) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,10 +14,10 @@ from .._checks import batch_dims, by_site, complain, one_batch
 from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter, require_belief
+from .bayes import conditioned
 from .belief import Evidence, JointBelief
 from .joint import Dynamics
 from .joint_arrays import JointArrays
-from .likelihood import impossible
 from .motion import action_index, by_action, fan_out, single_action
 from .novelty_rules import TableNovelty
 from .novelty_tables import with_novelty
@@ -204,7 +203,10 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         require_belief(belief, JointBelief)
         arrays = self._current()
         found = self._by_product(belief, observation, arrays)
-        return self._in_logs(belief, observation, arrays) if found is None else found
+        if found is not None:
+            return found
+        by_site("observation", observation, self.observation_sites)
+        return conditioned(belief, observation, arrays.likelihoods(observation))
 
     def _by_product(
         self, belief: JointBelief, observation: Mapping[str, Any], arrays: JointArrays
@@ -226,24 +228,6 @@ class ExactFilter(BranchingFilter, SweepingFilter):
             probs_=joint / (evidence.unsqueeze(-1) if evidence.dim() else evidence),
             evidence=Evidence(prior, plain.each, evidence, in_logs=False),
             floor=floor,
-        )
-
-    def _in_logs(
-        self, belief: JointBelief, observation: Mapping[str, Any], arrays: JointArrays
-    ) -> JointBelief:
-        by_site("observation", observation, self.observation_sites)
-        evidence = arrays.likelihoods(observation)
-        seen = {name: value.shape[:-1] for name, value in evidence.items()}
-        with one_batch(belief=belief.batch_shape, **seen):
-            log_joint = sum(evidence.values(), belief.log_probs)
-        log_evidence = ops.logsumexp(log_joint, -1)
-        if bool((log_evidence == -math.inf).any()):
-            raise impossible(belief.log_probs, belief.step, observation, evidence)
-        return JointBelief(
-            belief.step,
-            arrays.tables.states,
-            log_probs_=log_joint - log_evidence.unsqueeze(-1),
-            evidence=Evidence(belief.log_probs, evidence, log_evidence),
         )
 
     def expected_free_energy(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]

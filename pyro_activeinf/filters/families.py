@@ -33,6 +33,11 @@ class Families:
         return bool(self.sizes) and not self.gaussian and not self.others
 
     @property
+    def discrete_states(self) -> bool:
+        """Whether every state site has finitely many values."""
+        return bool(self.states) and self.states <= self.sizes.keys()
+
+    @property
     def all_gaussian(self) -> bool:
         """Whether every site is Gaussian."""
         return bool(self.gaussian) and not self.sizes and not self.others

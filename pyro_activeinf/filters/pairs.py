@@ -140,7 +140,7 @@ def _scaled(value: Tensor, loc: Tensor, precision: Tensor, log_det: Tensor) -> P
     constant = -log_det - 0.5 * math.log(2 * math.pi) * loc.shape[-1]
     columns = constant - 0.5 * (loc.square() * precision).sum(-1)
     outer = torch.cat([value.square(), value], -1)
-    inner = torch.cat([-0.5 * precision, loc * precision], -1)
+    inner = torch.cat([-0.5 * precision.expand_as(loc), loc * precision], -1)
     return Product(outer, inner, torch.zeros_like(value[..., 0]), columns)
 
 

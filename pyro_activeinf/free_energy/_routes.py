@@ -13,12 +13,21 @@ from ..filters import (
     Filter,
     GaussianBelief,
     GaussianFilter,
+    HiddenMarkovFilter,
     JointBelief,
     ParticleFilter,
 )
 from ..filters.particle_belief import ParticleBelief
 from ..guides import RecognitionGuide
 from ..records import Belief
+from .choice import outcome_distributions
+from .outcome_rules import finite_support
+
+
+def _listed(model: Programs) -> bool:
+    """Whether every outcome has finitely many values."""
+    found = outcome_distributions(model).values()
+    return all(finite_support(fn) is not None for fn in found)
 
 
 class _Bare:
@@ -39,7 +48,7 @@ def filter_for(model: Programs, guide: Any, belief: Belief) -> Filter:
         TypeError: for a belief of an unknown kind.
     """
     if isinstance(belief, JointBelief):
-        return ExactFilter(_Bare(model))
+        return (ExactFilter if _listed(model) else HiddenMarkovFilter)(_Bare(model))
     if isinstance(belief, FactorizedBelief):
         return FactorizedFilter(_Bare(model))
     if isinstance(belief, GaussianBelief):

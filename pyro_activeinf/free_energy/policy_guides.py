@@ -95,7 +95,8 @@ def policy_free_energy(
         memory_limit: bytes that scoring may take at a time.
 
     Raises:
-        ValueError: for a guide that samples neither ``policy`` nor ``action_t``.
+        ValueError: for a guide that samples neither ``policy`` nor ``action_t``; where actions are
+            reparameterized, and G changes with them but has no gradient.
 
     Reference: Levine (2018), "Reinforcement learning and control as probabilistic inference", sec.
     3; Kool, van Hoof and Welling (2019) for the baseline.
@@ -106,8 +107,10 @@ def policy_free_energy(
     lead = (num_particles, policies.shape[1], *belief.batch_shape)
     policies = policies.expand(*lead, *policies.shape[len(lead) :])
     rows = policies.flatten(0, 1).movedim(0, batch)  # (*batch, policies, time, *event)
-    scored = score_policies(filter, belief, rows, memory_limit)
-    cost = ops.weighed(scored.select(terms).sum(-1), precision)
+    scored = score_policies(filter, belief, rows, memory_limit).select(terms).sum(-1)
+    if rows.requires_grad:
+        _require_slope(filter, scored)
+    cost = ops.weighed(scored, precision)
     if log_prior is not None:
         cost = cost - log_prior(rows)
     return PolicyFreeEnergy(
@@ -126,6 +129,22 @@ def _run(guide: Callable[[Belief], Any], belief: Belief, particles: int) -> dict
     trace.compute_log_prob()
     sites = {name: trace.nodes[name] for name in trace.stochastic_nodes}
     return {name: site for name, site in sites.items() if not site_is_subsample(site)}
+
+
+def _require_slope(filter: Filter, scored: Tensor) -> None:
+    """Refuse G ``(*batch, policies)`` that changes with policies, and has no gradient in them."""
+    if scored.requires_grad or not scored.numel():
+        return
+    spread = scored.amax(-1) - scored.amin(-1)
+    if bool((spread > 1e-5 * (1 + scored.abs().amax(-1))).any()):
+        raise ValueError(
+            complain(
+                "filter",
+                "one whose G is differentiable in real-valued actions",
+                f"no gradient through the beliefs of a {type(filter).__name__}",
+                "Draws of discrete states have no gradient; CrossEntropy plans without any.",
+            )
+        )
 
 
 def _policies(sites: Mapping[str, Any], filter: Filter) -> Tensor:

@@ -42,6 +42,21 @@ class Switching(Waiting):
         pyro.sample("o", dist.Normal(1.0 * state, 1.0))
 
 
+class Drifting(Waiting):
+    """A state with a discrete and a real part."""
+
+    def initial(self) -> Any:
+        mode = pyro.sample("mode", dist.Categorical(torch.ones(2) / 2))
+        return mode, pyro.sample("x", dist.Normal(torch.tensor(0.0), 1.0))
+
+    def transition(self, state: Any, action: None) -> Any:
+        mode = pyro.sample("mode", dist.Categorical(torch.eye(2)[state[0]]))
+        return mode, pyro.sample("x", dist.Normal(state[1] + mode, 1.0))
+
+    def observe(self, state: Any) -> None:
+        pyro.sample("o", dist.Normal(state[1], 1.0))
+
+
 class Coins(GenerativeModel):
     """So many coins that their joint states are out of reach."""
 
@@ -79,7 +94,8 @@ PICKED = {
     "linear": (lambda: LinearGaussian(torch.eye(2)), "GaussianFilter", "beliefs are exact"),
     "noise": (Corridor, "GaussianFilter", "linearized at the mean of the belief"),
     "another family": (Waiting, "ParticleFilter", "site 'wait' is a Gamma"),
-    "mixed": (Switching, "ParticleFilter", "'mode' is discrete and site 'o' is Gaussian"),
+    "discrete states": (Switching, "HiddenMarkovFilter", "site 'o' is seen of it"),
+    "mixed": (Drifting, "ParticleFilter", "'mode' is discrete and site 'o' is Gaussian"),
     "random parameter": (learned, "ParticleFilter", "A is random, and each particle draws its own"),
     "random parameter that was given": (given, "GaussianFilter", "beliefs are exact"),
     "learned world": (lambda: NeuralDynamics(BOX, BOX), "ObservedFilter", "an ensemble moves it"),
@@ -121,3 +137,17 @@ def test_a_faulty_program_is_told_by_the_filter_that_suits_its_sites() -> None:
         auto(Odd())
     with pytest.raises(TypeError, match="Hand in an instance"):
         auto(TMaze)  # type: ignore[arg-type]
+
+
+def test_discrete_states_that_real_actions_move_are_for_particles() -> None:
+    class Pushed(Switching):
+        actions = gym.spaces.Box(-1.0, 1.0, ())
+
+        def transition(self, state: Tensor, action: Tensor) -> Tensor:  # type: ignore[override]
+            return pyro.sample("mode", dist.Bernoulli(logits=action + state))
+
+        def observe(self, state: Tensor) -> None:
+            pyro.sample("o", dist.Bernoulli(0.2 + 0.6 * state))
+
+    assert "real numbers" in auto(Pushed()).reason
+    assert type(auto(Pushed())).__name__ == "ParticleFilter"

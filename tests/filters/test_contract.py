@@ -15,9 +15,10 @@ from pyro_activeinf.filters import (
     FactorizedFilter,
     Filter,
     GaussianFilter,
+    HiddenMarkovFilter,
     ParticleFilter,
 )
-from pyro_activeinf.free_energy import Estimated, Nested
+from pyro_activeinf.free_energy import Estimated, Exact, Nested
 from pyro_activeinf.models import TMaze
 from tests.filters.gaussian_programs import RealMaze
 
@@ -30,6 +31,8 @@ FILTERS: dict[str, Callable[[], Filter]] = {
     "gaussian": lambda: GaussianFilter(RealMaze()),
     "gaussian, linearized": lambda: GaussianFilter(RealMaze(bend=0.3)),
     "estimated": lambda: Estimated(ExactFilter(TMaze()), TMaze(), Nested(), num_particles=50),
+    "hidden markov": lambda: HiddenMarkovFilter(TMaze(), Exact()),
+    "hidden markov, by draws": lambda: HiddenMarkovFilter(TMaze()),
     "bank": lambda: Bank(TMaze(), ["context"], ExactFilter),
     "particles": lambda: ParticleFilter(TMaze(), num_particles=400),
 }

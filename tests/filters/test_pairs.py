@@ -22,6 +22,9 @@ def tril(*batch: int) -> Tensor:
 FAST: dict[str, Callable[[], Any]] = {
     "a number": lambda: dist.Normal(torch.randn(SHAPE), 0.3 + torch.rand(SHAPE)),
     "the same for a batch": lambda: dist.Normal(torch.randn(PARTICLES, 1, 1), torch.tensor(0.7)),
+    "scales for all of a batch": lambda: dist.Normal(
+        torch.randn(PARTICLES, 1, 1), 0.3 + torch.rand(PARTICLES, 1, 1)
+    ),
     "a vector": lambda: dist.Normal(torch.randn(*SHAPE, 2), 0.3 + torch.rand(2)).to_event(1),
     "a matrix": lambda: dist.Normal(torch.randn(*SHAPE, 2, 2), 1.0).to_event(2),
     "one covariance": lambda: dist.MultivariateNormal(torch.randn(*SHAPE, 2), scale_tril=tril()),

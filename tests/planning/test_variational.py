@@ -13,7 +13,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters import ExactFilter, Filter, GaussianFilter
+from pyro_activeinf import GenerativeModel
+from pyro_activeinf.filters import ExactFilter, Filter, GaussianFilter, ParticleFilter
 from pyro_activeinf.free_energy.policies import score_policies
 from pyro_activeinf.free_energy.policy_guides import policy_free_energy
 from pyro_activeinf.models import Corridor, TMaze
@@ -136,6 +137,30 @@ def test_plans_of_several_threads_do_not_disturb_each_other() -> None:
     assert not faults
     assert found == pytest.approx({0.2: 0.2, 0.3: 0.3}, abs=0.02)
     assert not pyro.settings.get("module_local_params")
+
+
+def test_what_gradients_do_not_pass_through_is_refused() -> None:
+    class Switch(GenerativeModel):
+        actions = gym.spaces.Box(-1.0, 1.0, (1,))
+
+        def initial(self) -> Tensor:
+            return pyro.sample("on", dist.Bernoulli(torch.tensor(0.5)))
+
+        def transition(self, state: Tensor, action: Tensor) -> Tensor:
+            return pyro.sample("on", dist.Bernoulli(logits=action[..., 0] + state))
+
+        def observe(self, state: Tensor) -> None:
+            pyro.sample("light", dist.Bernoulli(0.2 + 0.6 * state))
+
+        def prefer(self) -> None:
+            pyro.sample("light", dist.Bernoulli(torch.tensor(0.9)))
+
+    pyro.set_rng_seed(0)
+    filter = ParticleFilter(Switch(), num_particles=200)
+    with pytest.raises(ValueError, match=r"`filter`.*differentiable.*CrossEntropy"):
+        Variational(2, 3)(filter, filter.initial())
+    found = CrossEntropy(2, samples=64, elites=8)(filter, filter.initial())
+    assert found.policies[0, 0].item() > 0
 
 
 class Somewhere(PolicyPrior):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ PAGES = [
     "choosing_a_planner.md",
     "choosing_a_guide.md",
     "choosing_a_flow.md",
+    "hierarchies.md",
     "families.md",
     "update_rule.md",
     "coming_from_pymdp.md",
@@ -77,6 +79,19 @@ def test_every_text_block_follows_code(page: str) -> None:
     kinds = [kind for kind, _ in blocks(page)]
     assert kinds[0] == "python"
     assert ("text", "text") not in pairwise(kinds)
+
+
+INCLUDED = re.compile(r"^```\{literalinclude\} (\S+)\n:pyobject: (\S+)\n```$", re.MULTILINE)
+
+
+@each_page
+def test_code_that_a_page_includes_is_there(page: str) -> None:
+    text = (DOCS / page).read_text("utf-8")
+    assert text.count("{literalinclude}") == len(INCLUDED.findall(text))
+    for path, name in INCLUDED.findall(text):
+        tree = ast.parse((DOCS / path).read_text("utf-8"))
+        for part in name.split("."):
+            (tree,) = [node for node in tree.body if getattr(node, "name", None) == part]
 
 
 class Coin(aif.GenerativeModel):

@@ -16,6 +16,7 @@ from .solvers import ConjugateGradient, Dense, Solver
 
 SCORES = 64  # samples of a score that is not known, in each run
 SLACK, HALVINGS = 2.0, 40  # of the trust region, which is in first order
+VELOCITY: Any = "velocity"  # in the state of the optimizer
 MANY = 1500  # parameters, from which on products with vectors are quicker
 
 
@@ -111,7 +112,6 @@ class NaturalGradient(torch.optim.Optimizer):
             "trust_region": trust_region,
         }
         super().__init__([{"params": self._start(guide)}], defaults)
-        self._velocity: Tensor | None = None
 
     def for_svi(self) -> PyroOptim:
         """The same as ``pyro.infer.SVI`` wants it."""
@@ -161,8 +161,9 @@ class NaturalGradient(torch.optim.Optimizer):
             raise ValueError(complain("guide", "sites with parameters", got))
         gradient = joined([one.grad for one in parameters], parameters)
         step = -options["lr"] * self._solver(now).solve(fisher, gradient, options["damping"])
-        if self._velocity is not None and len(self._velocity) == len(step):
-            step = step + options["momentum"] * self._velocity
+        before = self.state.get(VELOCITY)
+        if before is not None and len(before) == len(step):
+            step = step + options["momentum"] * before
         step = self._within(fisher, step, options["trust_region"])
         try:
             end, kept = self.retraction.move(fisher, step, look)
@@ -173,7 +174,8 @@ class NaturalGradient(torch.optim.Optimizer):
             way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
             raise ValueError(complain("step", "finite numbers", "others", way_out))
         _write(parameters, end)
-        self._velocity = kept.detach() if options["momentum"] else None
+        if options["momentum"]:
+            self.state[VELOCITY] = kept.detach()
 
     def _near(
         self, now: Tensor, end: Tensor, kept: Tensor, parameters: list[Tensor]
@@ -234,7 +236,11 @@ class NaturalGradient(torch.optim.Optimizer):
             with torch.random.fork_rng(devices=[]):
                 trace = run_of(self._program, *self._args)
             sites = (site for site in trace.nodes.values() if site["type"] == "param")
-            self.param_groups[0]["params"] = [site["value"].unconstrained() for site in sites]
+            found = [site["value"].unconstrained() for site in sites]
+            if not found:
+                way_out = "Name them by pyro.param, or give a module."
+                raise ValueError(complain("guide", "a function with parameters", "none", way_out))
+            self.param_groups[0]["params"] = found
         return list(self.param_groups[0]["params"])
 
     def _watched(self, guide: Program) -> Program:
@@ -276,4 +282,8 @@ class _ForSVI(PyroOptim):
 
     def set_state(self, state_dict: dict[str, Any]) -> None:
         """Restore a state."""
-        self.optimizer.load_state_dict(state_dict["natural_gradient"])
+        saved = state_dict["natural_gradient"]
+        if not self.optimizer.param_groups[0]["params"]:  # a function's are met in the first step
+            groups = [{**group, "params": []} for group in saved["param_groups"]]
+            saved = {**saved, "param_groups": groups}
+        self.optimizer.load_state_dict(saved)

@@ -21,9 +21,13 @@ from pyro_activeinf.geometry import (
     Dense,
     ExponentialMap,
     FirstOrder,
+    MultivariateNormal,
     NaturalGradient,
+    StatisticalManifold,
+    natural_gradient_step,
 )
 from pyro_activeinf.guides import Amortized
+from pyro_activeinf.learning import NaturalGradientSVI
 from pyro_activeinf.models import LinearGaussian
 
 PRECISIONS = torch.logspace(-3, 3, 5, dtype=torch.float64)
@@ -276,6 +280,83 @@ def test_momentum_is_carried_along() -> None:
         assert guide.scale.item() == pytest.approx(0.5, abs=1e-4)
 
 
+def guide_of_one() -> None:
+    loc = pyro.param("loc", torch.tensor(0.0))
+    scale = pyro.param("scale", torch.tensor(1.0), constraint=constraints.positive)
+    pyro.sample("z", dist.Normal(loc, scale))
+
+
+def wide_model() -> None:
+    pyro.sample("z", dist.Normal(1.0, 0.5))
+
+
+def test_momentum_outlives_a_restart() -> None:
+    ends = []
+    for restarted in (False, True):
+        pyro.clear_param_store()
+        optimizer = NaturalGradient(guide_of_one, lr=0.2, momentum=0.3)
+        svi = SVI(wide_model, optimizer.guide, optimizer.for_svi(), TraceMeanField_ELBO())
+        for _ in range(3):
+            svi.step()
+        if restarted:
+            saved = svi.optim.get_state()
+            optimizer = NaturalGradient(guide_of_one, lr=0.3)
+            svi = SVI(wide_model, optimizer.guide, optimizer.for_svi(), TraceMeanField_ELBO())
+            svi.optim.set_state(saved)
+        for _ in range(3):
+            svi.step()
+        ends.append(pyro.param("loc").item())
+    assert ends[0] == ends[1]
+
+
+def test_one_mechanism_for_all_learning() -> None:
+    """A step of SVI by messages, of a point on its manifold, and of a guide's parameters."""
+    seen, rho = torch.tensor([1.0, 2.5, 4.0]), 0.3
+
+    def model() -> None:
+        z = pyro.sample("z", dist.Normal(0.0, 2.0))
+        with pyro.plate("rows", 3):
+            pyro.sample("x", dist.Normal(z, 0.5), obs=seen)
+
+    svi = NaturalGradientSVI(model, rho=rho)
+    space = StatisticalManifold(dist.Normal)
+    svi.step()
+    start = space.point(svi.marginals["z"])
+    svi.step()
+    by_messages = space.point(svi.marginals["z"])
+
+    precision = 1 / 4 + 3 / 0.25
+    posterior = dist.Normal(seen.sum() / 0.25 / precision, torch.tensor(precision**-0.5))
+    point = start.clone().requires_grad_()
+    space.kl(point, posterior).backward()
+    on_manifold = natural_gradient_step(space, start, point.grad, rate=rho, alpha=1.0)
+    assert torch.allclose(on_manifold, by_messages, rtol=1e-9)
+
+    guide = Single()
+    guide.loc, guide.scale = start.unbind()
+    optimizer = NaturalGradient(guide, lr=rho, retraction=ExponentialMap())
+    kl_divergence(dist.Normal(guide.loc, guide.scale), posterior).backward()
+    optimizer.step()
+    assert torch.allclose(torch.stack([guide.loc, guide.scale]), by_messages, rtol=1e-9)
+
+
+def test_a_gaussian_guide_of_low_rank_is_exact() -> None:
+    class Low(PyroModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loc = PyroParam(torch.zeros(3))
+            self.factor = PyroParam(torch.ones(3, 1))
+            self.diag = PyroParam(torch.ones(3), constraints.positive)
+
+        def forward(self) -> None:
+            pyro.sample("z", dist.LowRankMultivariateNormal(self.loc, self.factor, self.diag))
+
+    fisher = NaturalGradient(Low()).fisher()
+    assert isinstance(fisher.terms[0].family, MultivariateNormal)
+    precision = torch.linalg.inv(torch.ones(3, 3) + torch.eye(3))
+    assert torch.allclose(fisher.matrix()[:3, :3], precision, rtol=1e-9)
+
+
 def test_two_guides_in_one_store_are_told_apart() -> None:
     Single()()
     guide = Single()
@@ -309,6 +390,8 @@ def test_wrong_arguments_are_named() -> None:
         NaturalGradient(3)
     with pytest.raises(ValueError, match="Call it once"):
         NaturalGradient(AutoNormal(model_of_one))
+    with pytest.raises(ValueError, match="a function with parameters"):
+        NaturalGradient(lambda: None).step()
     with pytest.raises(ValueError, match="`momentum`"):
         NaturalGradient(Single(), momentum=1.0)
     with pytest.raises(ValueError, match="`lr`"):

@@ -34,9 +34,16 @@ def save(path: str | os.PathLike[str], agent: Agent) -> None:
         "planner": recipe(agent.planner, planning),
         "filter": recipe(agent.filter, filters),
         "learner": None if learner is None else recipe(learner, learning) or {"name": ""},
+        "search": _search(agent),
         "learned": None if learner is None else learner.state_dict(),
     }
     checkpoint.save(path, KIND, state)
+
+
+def _search(agent: Agent) -> Mapping[str, Any] | None:
+    """Where the planner would begin its next search."""
+    planner = agent.planner
+    return planner.solution(agent.filter) if isinstance(planner, planning.Resumable) else None
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -101,6 +108,13 @@ def restore(agent: Agent, kept: dict[str, Any]) -> None:
     if agent.learner is not None and kept["learned"] is not None:
         agent.learner.load_state_dict(kept["learned"])
     agent.belief, agent.action = from_plain(kept["belief"]), kept["action"]
+
+
+def resume(agent: Agent, kept: Mapping[str, Any]) -> None:
+    """Let a planner begin its next search where that of the file would have."""
+    search = kept.get("search")
+    if search is not None and isinstance(agent.planner, planning.Resumable):
+        agent.planner.resume(agent.filter, search)
 
 
 def parameters(model: Any) -> dict[str, Any]:

@@ -181,9 +181,9 @@ class Agent(Actor):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the agent to a file, as a whole or not at all; nothing in it is code.
 
-        Kept are the belief, the last action, the model's parameters, and what the learner goes on
-        from; planner, filter and learner as far as plain values describe them. Not the model's
-        program, nor the plan, nor torch's generator.
+        Kept are the belief, the last action, the model's parameters, and what learner and planner
+        go on from; planner, filter and learner as far as plain values describe them. Not the
+        model's program, nor the plan, nor torch's generator.
 
         Args:
             path: the file; its folder exists.
@@ -241,4 +241,6 @@ class Agent(Actor):
             learner=parts.learner if learner is None else learner,
         )
         keeping.restore(agent, kept)
+        if planner is None:
+            keeping.resume(agent, kept)
         return agent

@@ -2,7 +2,7 @@
 
 from .amortized import AmortizedPolicy
 from .augmented import Augmented, FreeGuide, FutureGuide, PredictiveGuide
-from .base import Planner
+from .base import Planner, Resumable
 from .categorical_policy import CategoricalPolicy
 from .cross_entropy import CrossEntropy
 from .epistemic_priors import EpistemicPriors
@@ -39,6 +39,7 @@ __all__ = [
     "PolicyPrior",
     "PredictiveGuide",
     "Proposal",
+    "Resumable",
     "Sophisticated",
     "TreeSearch",
     "Variational",

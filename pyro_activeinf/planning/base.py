@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any
 
 from .._checks import complain
 from ..filters import Filter
@@ -18,6 +20,18 @@ class Planner(ABC):
     @abstractmethod
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Score policies from a belief on; lower expected free energy is better."""
+
+
+class Resumable(Planner):
+    """A planner whose search begins at its last solution, which can be kept in a file."""
+
+    @abstractmethod
+    def solution(self, filter: Filter) -> Mapping[str, Any] | None:
+        """The last solution for a filter, as tensors and plain values; ``None`` without one."""
+
+    @abstractmethod
+    def resume(self, filter: Filter, solution: Mapping[str, Any]) -> None:
+        """Go on from what :meth:`solution` of the same kind of planner has told."""
 
 
 def require_question(filter: object, belief: object) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -14,13 +15,13 @@ from ..filters import Filter
 from ..free_energy.counted import counted_terms
 from ..records import Belief, PolicyPosterior
 from .action_box import ActionBox, action_box
-from .base import Planner, require_question
+from .base import Resumable, require_question
 from .candidates import Objective
 from .priors import ModelHabit, PolicyPrior, Proposal
-from .warm_start import WarmStart, one_step_on
+from .warm_start import Solution, WarmStart, one_step_on
 
 
-class CrossEntropy(Planner):
+class CrossEntropy(Resumable):
     r"""Searches real-valued policies by sampling: draw, keep the best, draw around those.
 
     .. math::
@@ -107,6 +108,15 @@ class CrossEntropy(Planner):
             posterior = elites.posterior(filter)
         self._last.keep(filter, belief, elites.policies)
         return posterior
+
+    def solution(self, filter: Filter) -> dict[str, Any] | None:
+        """The best policies of the last search for a filter, and where it began."""
+        last = self._last.last(filter)
+        return None if last is None else vars(last)
+
+    def resume(self, filter: Filter, solution: Mapping[str, Any]) -> None:
+        """Begin the next search where another one has ended."""
+        self._last.put(filter, Solution(**solution))
 
     def _start(self, filter: Filter, belief: Belief, box: ActionBox) -> _Search:
         """About the last solution where there is one, or where the prior points to."""

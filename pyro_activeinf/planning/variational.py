@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 import gymnasium as gym
 import pyro
@@ -16,7 +18,7 @@ from ..compile.enumerate import HANDLERS
 from ..filters import Filter
 from ..free_energy.counted import counted_terms
 from ..records import Belief, PolicyPosterior
-from .base import Planner, require_question
+from .base import Resumable, require_question
 from .candidates import Objective
 from .categorical_policy import Categoricals
 from .fitting import Fitting, Optimizer
@@ -26,10 +28,10 @@ from .open_loop import OpenLoop
 from .policy_guides import GuideFamily, PolicyGuide
 from .priors import ModelHabit, PolicyPrior
 from .starts import first_policies
-from .warm_start import WarmStart
+from .warm_start import Solution, WarmStart
 
 
-class Variational(Planner):
+class Variational(Resumable):
     r"""Plans by inference: fits a guide q(u_1:H) to the policy posterior.
 
     .. math::
@@ -119,15 +121,37 @@ class Variational(Planner):
     def __call__(self, filter: Filter, belief: Belief) -> PolicyPosterior:
         """Fit a guide to a belief, for each member of its batch by itself."""
         require_question(filter, belief)
-        family = _default(filter) if self.guide is None else self.guide
+        family = self._family(filter)
         if isinstance(family, EnumeratedPolicies):
             return family.plan(self._scorer, self.objective, self.steps, filter, belief)
-        with HANDLERS, pyro.settings.context(module_local_params=True):  # both of the process
+        with _local_parameters():
             guide = self._start(family, filter, belief)
             free_energy = self.fitting(guide, self.objective, filter, belief)
         self._last.keep(filter, belief, guide)
         with torch.no_grad():
             return self._posterior(guide, free_energy.movedim(0, -1), filter, belief)
+
+    def solution(self, filter: Filter) -> dict[str, Any] | None:
+        """The parameters of the last guide for a filter, and where it was fitted."""
+        last = self._last.last(filter)
+        return None if last is None else {**vars(last), "found": last.found.state_dict()}
+
+    def resume(self, filter: Filter, solution: Mapping[str, Any]) -> None:
+        """Begin where another planner of the same kind of guide has ended."""
+        family, batch = self._family(filter), tuple(solution["batch"])
+        if isinstance(family, EnumeratedPolicies):
+            return
+        with torch.random.fork_rng(devices=[]), _local_parameters():
+            guide = family(filter, self.horizon, (self.restarts, *batch), None)
+        guide.load_state_dict(solution["found"])
+        self._last.put(filter, Solution(solution["step"], batch, guide))
+
+    def _family(self, filter: Filter) -> GuideFamily | EnumeratedPolicies:
+        """The kind of guide, by default what fits the action space."""
+        if self.guide is not None:
+            return self.guide
+        real = isinstance(filter.actions, gym.spaces.Box)
+        return GaussianPolicy() if real else EnumeratedPolicies()
 
     def _start(self, family: GuideFamily, filter: Filter, belief: Belief) -> PolicyGuide:
         last = self._last.follow(filter, belief)
@@ -164,6 +188,8 @@ def _family(guide: object) -> GuideFamily | EnumeratedPolicies | None:
     return guide
 
 
-def _default(filter: Filter) -> GuideFamily | EnumeratedPolicies:
-    """What fits the action space."""
-    return GaussianPolicy() if isinstance(filter.actions, gym.spaces.Box) else EnumeratedPolicies()
+@contextmanager
+def _local_parameters() -> Iterator[None]:
+    """Parameters stay in their guides; one thread at a time, for Pyro has one setting for all."""
+    with HANDLERS, pyro.settings.context(module_local_params=True):
+        yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -14,6 +15,15 @@ from ..records import Belief
 Found = TypeVar("Found")
 
 
+@dataclass(frozen=True)
+class Solution(Generic[Found]):
+    """What was found from a belief of this time step and batch."""
+
+    step: int
+    batch: tuple[int, ...]
+    found: Found
+
+
 class WarmStart(Generic[Found]):
     """The last solution for each filter, given out only at the time step that follows it.
 
@@ -22,18 +32,26 @@ class WarmStart(Generic[Found]):
     """
 
     def __init__(self) -> None:
-        self._kept: WeakKeyDictionary[Filter, tuple[int, tuple[int, ...], Found]]
-        self._kept = WeakKeyDictionary()
+        self._kept: WeakKeyDictionary[Filter, Solution[Found]] = WeakKeyDictionary()
 
     def keep(self, filter: Filter, belief: Belief, found: Found) -> None:
         """Note what was found from a belief."""
-        self._kept[filter] = belief.step, tuple(belief.batch_shape), found
+        self.put(filter, Solution(belief.step, tuple(belief.batch_shape), found))
+
+    def put(self, filter: Filter, solution: Solution[Found]) -> None:
+        """Note a solution, such as that of another filter of the same model."""
+        self._kept[filter] = solution
+
+    def last(self, filter: Filter) -> Solution[Found] | None:
+        """What was found last, from whatever belief."""
+        return self._kept.get(filter)
 
     def follow(self, filter: Filter, belief: Belief) -> Found | None:
         """What was found one step before this belief, or ``None``."""
-        step, batch, found = self._kept.get(filter, (None, None, None))
-        follows = step is not None and (step + 1, batch) == (belief.step, tuple(belief.batch_shape))
-        return found if follows else None
+        last = self.last(filter)
+        if last is None or (last.step + 1, last.batch) != (belief.step, tuple(belief.batch_shape)):
+            return None
+        return last.found
 
 
 def one_step_on(steps: Tensor, dim: int) -> Tensor:

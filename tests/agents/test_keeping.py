@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,14 @@ from pyro_activeinf import Agent, checkpoint, rollout
 from pyro_activeinf.agents import keeping
 from pyro_activeinf.filters import ExactFilter, FactorizedFilter
 from pyro_activeinf.learning import OnlineLearner
-from pyro_activeinf.models import TMaze
-from pyro_activeinf.planning import CrossEntropy, OpenLoop, Sophisticated
+from pyro_activeinf.models import LinearGaussian, TMaze
+from pyro_activeinf.planning import (
+    CrossEntropy,
+    FlowPolicy,
+    OpenLoop,
+    Sophisticated,
+    Variational,
+)
 from tests.agents.test_real import Cart, agent_of
 
 START = {"position": 0, "reward": 0}
@@ -48,6 +55,34 @@ def test_a_discrete_agent_goes_on(tmp_path: Path, make: Any, planner: Any) -> No
         assert torch.equal(marginal.probs, beliefs[1].marginals[name].probs)
     plans = [each.plan() for each in (agent, again)]
     assert torch.equal(plans[0].probs, plans[1].probs)
+
+
+@pytest.mark.parametrize(
+    "planner",
+    [
+        CrossEntropy(3, samples=16, elites=4),
+        Variational(3, 2, num_particles=4),
+        Variational(3, 2, FlowPolicy(2), restarts=2, num_particles=4),
+    ],
+)
+def test_a_planner_goes_on_from_its_last_solution(tmp_path: Path, planner: Any) -> None:
+    one = torch.eye(1)
+    walk = LinearGaussian(one, B=one, goal=torch.ones(1), bound=2.0)
+    agent = Agent(walk, planner=planner)
+    agent.perceive({"o": torch.zeros(1)})
+    agent.act()
+    agent.save(tmp_path / "agent.pt")
+    before = torch.get_rng_state()
+    again = Agent.load(tmp_path / "agent.pt", copy.deepcopy(walk))
+    assert torch.get_rng_state().equal(before)
+    other = Agent.load(tmp_path / "agent.pt", copy.deepcopy(walk), planner=copy.deepcopy(planner))
+    plans = []
+    for each in (agent, again, other):
+        pyro.set_rng_seed(1)
+        each.perceive({"o": torch.ones(1)})
+        plans.append(each.plan().policies)
+    assert torch.equal(plans[0], plans[1])
+    assert not torch.equal(plans[0], plans[2])  # a fresh planner begins anew
 
 
 def test_a_learning_agent_goes_on_to_the_last_bit(tmp_path: Path) -> None:

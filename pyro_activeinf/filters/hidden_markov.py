@@ -22,6 +22,7 @@ from .belief import JointBelief
 from .exact import ExactFilter
 from .motion import action_index
 from .nested import nested_terms
+from .novelty_draws import with_table_novelty
 from .particle import every_action
 from .particle_belief import ParticleBelief
 from .particle_program import ParticlePrograms
@@ -152,9 +153,10 @@ class HiddenMarkovFilter(Filter):
     def expected_free_energy(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
         require_belief(belief, JointBelief)
-        if self.estimator is not None:
-            return self.estimator(self._prediction(belief, 1))
-        return nested_terms(self._prediction(belief, -(-self.num_draws // belief.probs.shape[-1])))
+        draws = -(-self.num_draws // belief.probs.shape[-1]) if self.estimator is None else 1
+        prediction = self._prediction(belief, draws)
+        terms = (self.estimator or nested_terms)(prediction)
+        return with_table_novelty(terms, prediction, gained=belief.gained)
 
     def look_ahead(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""

@@ -19,6 +19,7 @@ from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import Filter, require_belief
 from .nested import nested_terms
+from .novelty_draws import with_table_novelty
 from .particle_belief import Origin, ParticleBelief
 from .particle_guide import Proposal
 from .particle_program import ParticlePrograms
@@ -221,6 +222,7 @@ class ParticleFilter(Filter):
             partial(programs.log_preference, belief.step),
             moved,
             None if moved is None else partial(self._log_density, belief),
+            counted_moves=programs.counted_states,
         )
 
     def _moves(self, belief: ParticleBelief) -> Likelihood:
@@ -246,7 +248,8 @@ class ParticleFilter(Filter):
     def expected_free_energy(self, belief: ParticleBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
         estimator = nested_terms if self.estimator is None else self.estimator
-        return estimator(self.prediction(belief))
+        prediction = self.prediction(belief)
+        return with_table_novelty(estimator(prediction), prediction)
 
     def look_ahead(self, belief: ParticleBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action of a finite space, ``(*batch, actions)``.

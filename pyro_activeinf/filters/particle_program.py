@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .._checks import complain, known_names, numbers, whole_numbers
 from ..compile import Programs, Site, control_sizes
+from ..compile.counted import CountedCategorical
 from ..compile.enumerate import ProgramError
 from ..compile.program import depends_on_step
 from ..models.series import Observed, Series, finite_support, lay_out, observation_sites
@@ -90,6 +91,8 @@ class ParticlePrograms:
         moves = Likelihood(move, values, shape, parameters=parameters)
         self.full(moves.sample(), "transition")
         self.linked_states = moves.linked
+        learned = [isinstance(fn, CountedCategorical) for fn in moves.sites.values()]
+        self.counted_states = any(learned)  # whether some state is drawn from a table with counts
 
     def draw_parameters(self, shape: tuple[int, ...]) -> dict[str, Tensor]:
         """Random parameters from their prior, ``(*shape, *event)``."""

@@ -214,6 +214,7 @@ class Prediction:
     # log q(s_t | pi) of each particle, (particles, *batch), where it can be told; when asked for
     log_density: Callable[[], Tensor] | None = None
     sampled: bool = True  # False: the states are a whole support or a quadrature, without noise
+    counted_moves: bool = False  # whether states are drawn from tables with counts
 
     @property
     def parameters(self) -> Mapping[str, Tensor]:

@@ -12,6 +12,7 @@ from torch import Tensor
 from .._checks import positive_int
 from ..compile import Programs, control_sizes
 from ..filters import Filter
+from ..filters.novelty_draws import with_table_novelty
 from ..filters.particle import every_action
 from ..filters.particle_program import ParticlePrograms
 from ..filters.prediction import Estimate, Likelihood, Prediction
@@ -39,8 +40,9 @@ class Estimated(Filter):
             states; ``None`` for the model's own.
         num_particles: draws of a belief that does not consist of particles.
         parameters: values of random parameters to compare, see
-            :class:`~pyro_activeinf.free_energy.ParameterDraws`; no novelty without. Particles
-            carry parameters, other beliefs do not.
+            :class:`~pyro_activeinf.free_energy.ParameterDraws`; no novelty of these without.
+            Particles carry parameters, other beliefs do not. Tables with counts have novelty
+            in any case, by the rule of the other filter.
 
     Raises:
         ValueError: for a number below one.
@@ -92,7 +94,9 @@ class Estimated(Filter):
     def expected_free_energy(self, belief: Belief) -> Estimate:
         """Terms of one predicted step, ``(*batch)`` in nats, with their standard errors."""
         prediction = self.prediction(belief)
-        estimate = self.chosen(belief)(prediction)
+        rule, gained = getattr(self.filter, "novelty", None), getattr(belief, "gained", None)
+        terms = self.chosen(belief)(prediction)
+        estimate = with_table_novelty(terms, prediction, rule, gained)
         if self.parameters is None:
             return estimate
         return with_novelty(estimate, prediction, self.parameters)

@@ -14,6 +14,7 @@ from torch import Tensor
 from .. import ops
 from .._checks import complain, nonnegative, positive_int
 from ..filters import Filter
+from ..filters.novelty_draws import with_table_novelty
 from ..filters.prediction import Estimate
 from ..models.unroll import show_parameters
 from ..records import Belief, ExpectedFreeEnergyTerms, stem_of
@@ -316,7 +317,7 @@ class ExpectedFreeEnergy(ELBO):
         found = []
         for prediction in predicted.steps.values():
             self.chosen = self.estimator or choose(None, prediction.likelihood.sites)
-            found.append(self.chosen(prediction))
+            found.append(with_table_novelty(self.chosen(prediction), prediction))
         return over_time(found)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor
 from .. import ops
 from .._checks import complain, positive_int
 from ..compile import Programs
-from ..filters.nested import expected, standard_error
+from ..filters.novelty_draws import add_novelty
 from ..filters.particle_program import ParticlePrograms
 from ..filters.prediction import Estimate, Likelihood, Prediction
 from ..guides.sites import quiet, sampled
@@ -106,10 +106,7 @@ def with_novelty(estimate: Estimate, prediction: Prediction, draws: ParameterDra
     if prediction.moves is not None:
         parts.append(told(prediction.moves(), draws))
     each = sum(parts[1:], parts[0])
-    novelty = expected(prediction.weights, each)
-    values = estimate.values.clone()
-    values[..., 3, 0] = values[..., 3, 0] + novelty
-    return replace(estimate, values=values, standard_error=_errors(estimate, prediction, each))
+    return add_novelty(estimate, prediction.weights, each)
 
 
 def told(likelihood: Likelihood, draws: ParameterDraws) -> Tensor:
@@ -132,12 +129,3 @@ def told(likelihood: Likelihood, draws: ParameterDraws) -> Tensor:
 def _joint(likelihood: Likelihood) -> Tensor:
     each = list(likelihood.own().values())
     return sum(each[1:], each[0])
-
-
-def _errors(estimate: Estimate, prediction: Prediction, each: Tensor) -> dict[str, Tensor]:
-    """Errors of the terms; that of the total as if those of its parts were independent."""
-    if not estimate.standard_error:
-        return {}
-    novelty = standard_error(prediction.weights, each)
-    total = (estimate.standard_error["total"].square() + novelty.square()).sqrt()
-    return {**estimate.standard_error, "novelty": novelty, "total": total}

@@ -33,7 +33,7 @@ class Categorical(ExponentialFamily):
         self.closed = Closed(
             isometry=Isometry(
                 Sphere(),
-                lambda p: full(p).clamp(min=0.0).sqrt(),
+                lambda p: full(p).sqrt(),
                 lambda y: y[..., :-1].square(),
                 lambda y: (y > 0).all(-1),
                 lambda p: (p >= 0).all(-1) & (p.sum(-1) <= 1 + slack(p)),
@@ -104,7 +104,7 @@ def but_last(point: Tensor) -> Tensor:
 
 def full(point: Tensor) -> Tensor:
     """All probabilities, from all but the last."""
-    return torch.cat([point, 1 - point.sum(-1, keepdim=True)], -1)
+    return torch.cat([point, (1 - point.sum(-1, keepdim=True)).clamp(min=0.0)], -1)
 
 
 class Concentrations(ExponentialFamily):

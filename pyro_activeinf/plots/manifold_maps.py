@@ -36,7 +36,7 @@ COLORS = (BLUE, PURPLE, BLACK)
 STYLES = ("-", "--", "-.", ":")
 
 
-def manifold(
+def manifold(  # noqa: PLR0913
     space: Manifold,
     points: Any = None,
     *,
@@ -46,6 +46,7 @@ def manifold(
     radius: float = 0.2,
     coordinates: Sequence[int] | None = None,
     axes: Axes | None = None,
+    figsize: tuple[float, float] | None = None,
 ) -> Figure:
     r"""Draw distributions on their manifold: points, geodesics, what is near, how a belief moves.
 
@@ -58,16 +59,18 @@ def manifold(
     Args:
         space: a :class:`~pyro_activeinf.geometry.StatisticalManifold`, say.
         points: distributions or coordinates, with ellipses.
-        geodesics: curves on the manifold, and their names if in a mapping.
+        geodesics: curves on the manifold, also of a batch; and their names if in a mapping.
         path: distributions or coordinates in time, such as the beliefs of an episode; joined by
             geodesics, with the length of the way in nats^(1/2).
         transport: a vector and a curve, along which it is carried (alpha = 0) and drawn.
         radius: of the ellipses; 0 for none.
         coordinates: the two or three that are drawn.
         axes: to draw on, instead of a new figure; three-dimensional for three coordinates.
+        figsize: width and height in inches.
 
     Raises:
-        ValueError: there is nothing to draw; coordinates are not there.
+        ValueError: there is nothing to draw; coordinates are not there; axes are flat that have
+            to be three-dimensional.
 
     Example:
         >>> import pyro.distributions as dist
@@ -82,7 +85,7 @@ def manifold(
     curves = list(geodesics.values() if isinstance(geodesics, Mapping) else geodesics)
     finite("radius", radius)
     view = view_of(space, _size(space, points, curves, path, transport), coordinates)
-    figure, panel = _panel(view, axes)
+    figure, panel = _panel(view, axes, figsize)
     for number, (name, curve) in enumerate(zip(names, curves, strict=True)):
         color = COLORS[number % len(COLORS)]
         _draw_curve(panel, view, curve, STYLES[number % len(STYLES)], color, name)
@@ -106,19 +109,25 @@ def _size(
     transport: tuple[Tensor, Curve] | None,
 ) -> int:
     """Number of coordinates, of the first thing that there is to draw."""
-    for given in (points, path):
+    for name, given in (("points", points), ("path", path)):
         if given is not None:
-            return as_points(space, given).shape[-1]
+            return as_points(space, given, name).shape[-1]
     for curve in [*curves, *([transport[1]] if transport else [])]:
         return curve(0.0).shape[-1]
     raise ValueError(complain("points", "points, geodesics, a path or a transport", "none"))
 
 
-def _panel(view: View, axes: Axes | None) -> tuple[Figure, Any]:
+def _panel(
+    view: View, axes: Axes | None, figsize: tuple[float, float] | None
+) -> tuple[Figure, Any]:
     if axes is not None:
         figure, given = given_axes(axes, ["manifold"])
+        if (view.dims == 3) != (given[0].name == "3d"):
+            expected = f"one of {view.dims} dimensions"
+            way_out = 'Make it with projection="3d", or name two coordinates.'
+            raise ValueError(complain("axes", expected, given[0].name, way_out))
         return figure, given[0]
-    figure = new_figure((WIDTH * 0.6, WIDTH * 0.5))
+    figure = new_figure(figsize or (WIDTH * 0.6, WIDTH * 0.5))
     return figure, figure.add_subplot(projection="3d" if view.dims == 3 else None)
 
 
@@ -127,7 +136,9 @@ def _draw_curve(
 ) -> None:
     with torch.no_grad():
         places = view.places(curve(torch.linspace(0, 1, STEPS, dtype=torch.float64)))
-    panel.plot(*places.reshape(-1, view.dims).T, style, color=color, label=label, linewidth=1.5)
+    ways = places.reshape(STEPS, -1, view.dims).swapaxes(0, 1)
+    for way, name in zip(ways, [label, *[None] * len(ways)], strict=False):
+        panel.plot(*way.T, style, color=color, label=name, linewidth=1.5)
 
 
 def _draw_points(panel: Any, space: Manifold, view: View, points: Tensor, radius: float) -> None:
@@ -143,7 +154,7 @@ def _draw_points(panel: Any, space: Manifold, view: View, points: Tensor, radius
 
 
 def _draw_path(panel: Any, space: Manifold, view: View, path: Any) -> None:
-    beliefs = as_points(space, path)
+    beliefs = as_points(space, path, "path")
     if len(beliefs) < 2:
         raise ValueError(complain("path", "at least two beliefs", f"{len(beliefs)} of them"))
     first, last = beliefs[:-1], beliefs[1:]
@@ -167,7 +178,8 @@ def _draw_transport(panel: Any, space: Manifold, view: View, vector: Tensor, cur
     arrows = array(torch.stack(carried)) @ view.matrix(vector.shape[-1]).T
     _draw_curve(panel, view, curve, ":", "0.4", None)
     if view.dims == 3:
-        panel.quiver(*places.T, *arrows.T, color=VERMILION)
+        panel.quiver(*places.T, *arrows.T, color=VERMILION, arrow_length_ratio=0.15)
+        panel.auto_scale_xyz(*(places + arrows).T)
     else:
         options = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.006}
         panel.quiver(*places.T, *arrows.T, color=VERMILION, zorder=5, **options)

@@ -14,6 +14,7 @@ from .._checks import complain
 from ..geometry import Categorical, Manifold, Normal
 from ._canvas import Array, array
 
+EDGE = 1e-12  # of a simplex, as wide as this
 CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, 3**0.5 / 2]])  # of the simplex
 
 
@@ -56,6 +57,7 @@ class Chart(View):
         axes.set_ylabel(self.names[1])
         if self.dims == 3:
             axes.set_zlabel(self.names[2])
+            axes.set_box_aspect(None, zoom=0.85)  # room for the names
 
 
 class HalfPlane(Chart):
@@ -130,15 +132,26 @@ def ellipse(view: View, point: Tensor, metric: Tensor, radius: float) -> Array:
     return view.places(point) + radius * ball @ root.T
 
 
-def as_points(space: Manifold, points: Any) -> Tensor:
-    """Points ``(n, d)`` from distributions or coordinates of any batch.
+def as_points(space: Manifold, points: Any, argument: str = "points") -> Tensor:
+    """Points ``(n, d)`` from distributions or coordinates of any batch, in double precision.
 
     Raises:
         ValueError: there are none.
     """
-    if isinstance(points, (list, tuple)):
-        points = torch.stack([space.point(one, "points") for one in points])
-    found = space.point(points, "points").detach()
+    if isinstance(points, (list, tuple)) and points:
+        each = [space.coordinates(one, argument) for one in points]
+        found = torch.stack(torch.broadcast_tensors(*each))
+    elif isinstance(points, (list, tuple)):
+        raise ValueError(complain(argument, "at least one", "none"))
+    else:
+        found = space.coordinates(points, argument)
     if not found.numel():
-        raise ValueError(complain("points", "at least one", "none"))
-    return found.reshape(-1, found.shape[-1])
+        raise ValueError(complain(argument, "at least one", "none"))
+    return _inside(space, found.detach().double().reshape(-1, found.shape[-1]), argument)
+
+
+def _inside(space: Manifold, points: Tensor, argument: str) -> Tensor:
+    """Points in the domain; probabilities of 0 are drawn where they nearly are."""
+    if isinstance(space.family, Categorical) and bool((points >= 0).all()):
+        points = points + EDGE * (1 / (points.shape[-1] + 1) - points)
+    return space.point(points, argument)

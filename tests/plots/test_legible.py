@@ -11,6 +11,7 @@ from itertools import combinations, pairwise
 
 import matplotlib as mpl
 import numpy as np
+import pyro.distributions as dist
 import pytest
 import torch
 from matplotlib import pyplot as plt
@@ -24,6 +25,7 @@ from matplotlib.transforms import Bbox
 from pyro_activeinf import plots
 from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.flows import NormalizingFlow
+from pyro_activeinf.geometry import StatisticalManifold
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import Sophisticated
 from pyro_activeinf.plots._diagram import Box
@@ -85,6 +87,26 @@ def grid_of(*lengths: int, shape: tuple[int, int]) -> Figure:
     )
 
 
+def on_half_plane() -> Figure:
+    space = StatisticalManifold(dist.Normal)
+    p, q = torch.tensor([[-2.0, 0.5], [2.0, 0.7]])
+    ways = {f"alpha = {a:.0f}": space.geodesic(p, q, alpha=a) for a in (0.0, 1.0, -1.0)}
+    carried = torch.tensor([0.3, 0.3]), ways["alpha = 0"]
+    return plots.manifold(space, [p, q], geodesics=ways, transport=carried)
+
+
+def on_simplex() -> Figure:
+    beliefs = torch.randn(8, 3).cumsum(0).softmax(-1)
+    return plots.manifold(StatisticalManifold(dist.Categorical), beliefs[:2], path=beliefs)
+
+
+def in_space() -> Figure:
+    space = StatisticalManifold(dist.Dirichlet)
+    p, q = torch.tensor([[1.0, 2.0, 3.0], [4.0, 1.0, 2.0]])
+    way = space.geodesic(p, q)
+    return plots.manifold(space, [p, q], geodesics=[way], transport=(torch.ones(3), way))
+
+
 DIAGRAMS: dict[str, Callable[[], Figure]] = {
     "model of the T-maze": lambda: plots.model(TMaze()),
     "model with dependences within a step": lambda: plots.model(Radio(), step=3),
@@ -115,8 +137,14 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "flow of many steps": lambda: plots.flow(NormalizingFlow(2, 12, "radial")),
 }
 
+MANIFOLDS: dict[str, Callable[[], Figure]] = {
+    "Normals on their half-plane": on_half_plane,
+    "beliefs on the simplex": on_simplex,
+    "Dirichlet distributions in space": in_space,
+}
 
-EVERY = FIGURES | DIAGRAMS
+
+EVERY = FIGURES | DIAGRAMS | MANIFOLDS
 
 
 @cache
@@ -174,7 +202,9 @@ def test_panels_do_not_overlap(figure: Figure) -> None:
             assert min(wide, high) < 3.0  # pixels
 
 
-def test_time_is_labeled_or_terms_are(figure: Figure) -> None:
+@pytest.mark.parametrize("name", FIGURES | DIAGRAMS)
+def test_time_is_labeled_or_terms_are(name: str) -> None:
+    figure = drawn(name)
     labels = " ".join(axes.get_xlabel() + axes.get_title() for axes in figure.axes)
     columns = " ".join(text.get_text() for axes in figure.axes for text in axes.texts)
     assert any(word in labels for word in ("step", "episode", "nats")) or "s_{t-1}" in columns

@@ -44,6 +44,38 @@ def test_a_path_has_its_length() -> None:
     assert f"{length:.3g}" in label
 
 
+def test_certain_beliefs_are_drawn_in_the_corners() -> None:
+    space = StatisticalManifold(dist.Categorical)
+    beliefs = torch.tensor([[0.5, 0.5, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    for path in (beliefs, beliefs.float(), list(beliefs), dist.Categorical(beliefs)):
+        panel = plots.manifold(space, path=path).axes[0]
+        label = panel.get_legend().get_texts()[0].get_text()
+        assert f"{np.pi / 2 + np.pi:.3g}" in label
+        assert np.allclose(panel.lines[3].get_xydata(), [[0.5, 3**0.5 / 2]], atol=1e-9)
+
+
+def test_each_of_a_batch_of_geodesics_is_a_line() -> None:
+    ways = NORMAL.geodesic(torch.stack([A, B]), torch.stack([B, B + 1.0]))
+    panel = plots.manifold(NORMAL, geodesics={"both": ways}).axes[0]
+    for line, start, end in zip(panel.lines, (A, B), (B, B + 1.0), strict=False):
+        assert np.allclose(line.get_xydata()[[0, -1]], [start.tolist(), end.tolist()])
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["both"]
+
+
+def test_arrows_in_space_are_within_the_panel() -> None:
+    space = StatisticalManifold(dist.Dirichlet)
+    p, q = torch.tensor([1.0, 2.0, 3.0]), torch.tensor([4.0, 1.0, 2.0])
+    vector = torch.tensor([1.0, 0.0, 0.5])
+    way = space.geodesic(p, q)
+    panel = plots.manifold(space, transport=(vector, way), figsize=(5.0, 4.0)).axes[0]
+    tip = q + space.parallel_transport(vector, way)
+    for place, (low, high) in zip(
+        tip.tolist(), (panel.get_xlim(), panel.get_ylim(), panel.get_zlim()), strict=True
+    ):
+        assert low <= place <= high
+    assert panel.figure.get_size_inches().tolist() == [5.0, 4.0]
+
+
 def test_vectors_are_carried() -> None:
     way = NORMAL.geodesic(A, B)
     vector = torch.tensor([0.0, 0.4])
@@ -79,3 +111,11 @@ def test_wrong_arguments_are_named() -> None:
         plots.manifold(StatisticalManifold(dist.Poisson), torch.ones(2, 1))
     with pytest.raises(ValueError, match="`path`"):
         plots.manifold(NORMAL, path=A[None])
+    with pytest.raises(ValueError, match="`points`: expected at least one"):
+        plots.manifold(NORMAL, [])
+    with pytest.raises(ValueError, match="`points`: expected Normal with"):
+        plots.manifold(NORMAL, -A)
+    with pytest.raises(ValueError, match='projection="3d"'):
+        plots.manifold(
+            StatisticalManifold(dist.Dirichlet), torch.ones(1, 3), axes=Figure().add_subplot()
+        )

@@ -96,7 +96,7 @@ def figure_of(results: Sequence[Read]) -> Figure:
     return page
 
 
-def run(output: Path, trials: int = TRIALS, horizons: Sequence[int] = (1,)) -> list[Read]:
+def run(output: Path, trials: int = TRIALS, horizons: Sequence[int] = (1, 2)) -> list[Read]:
     """Let all agents read, and write ``reading.json`` and ``reading.png``.
 
     Raises:

@@ -18,5 +18,6 @@ def test_a_reader_by_levels_is_right_after_few_fixations(tmp_path: Path) -> None
 def test_results_are_kept(tmp_path: Path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(reading, "READERS", {"levels": reading.agent})
     reading.run(tmp_path, trials=3)
-    (kept,) = json.loads((tmp_path / "reading.json").read_text())
+    kept, deeper = json.loads((tmp_path / "reading.json").read_text())
     assert (kept["reader"], len(kept["fixations"])) == ("levels", 3)
+    assert [kept["horizon"], deeper["horizon"]] == [1, 2]

@@ -13,7 +13,7 @@ from pyro_activeinf.planning import OpenLoop
 
 
 def test_levels_reach_the_goal_and_score_few_policies(tmp_path: Path) -> None:
-    found = two_rooms.walk("levels", episodes=6)
+    found = two_rooms.walk("levels", episodes=3)
     assert found.share.rate == 1.0
     assert found.scored == [pytest.approx(1024 * moves, rel=0.01) for moves in found.moves]
     other = two_rooms.Walked("flat", [True, False], [9, 14], [9 * 4**9, 14 * 4**9])

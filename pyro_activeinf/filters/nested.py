@@ -38,7 +38,8 @@ def nested_terms(
     own inner particles (``self_inclusion=True``) the mixture counts its own density too often,
     and epistemic value is too *low*; it never exceeds ``log(inner)``. Where i is left out, the
     mixture is unbiased, and its logarithm too low on average (Jensen): epistemic value is too
-    *high*, by far where particles are too few to cover each other.
+    *high*, by far where particles are too few to cover each other. (It is not left out where none
+    of the others could show its outcome, which would be worth infinitely much.)
 
     Ambiguity is exact for each particle where its distribution has an entropy in closed form, and
     the outcome entropy is the sum of epistemic value and ambiguity: a control variate. The
@@ -289,10 +290,11 @@ class _Mixture:
         same = number.unsqueeze(-1) == columns
         others = log_sum(pairs.masked_fill(same, -math.inf))
         mass = torch.where(same, 0.0, beside.exp()).sum(-1)
-        if not self.self_inclusion:
-            return others - ops.log(mass)
         weight = self.prediction.weights[rows].movedim(0, -1)
-        return torch.logaddexp(others, mine) - ops.log(mass + weight)
+        included = torch.logaddexp(others, mine) - ops.log(mass + weight)
+        if self.self_inclusion:
+            return included
+        return torch.where(others == -math.inf, included, others - ops.log(mass))
 
 
 def log_sum(values: Tensor) -> Tensor:

@@ -21,7 +21,8 @@ class Nested(Estimator):
     **Direction of the bias**, of order 1 / M. By default an outcome's own particle is left out of
     its inner ones: the mixture is then unbiased, and minus its logarithm too large on average
     (Jensen), so that epistemic value is too *high* and G too low; by far, where particles are too
-    few to cover each other. With ``include_self=True`` the own density counts too often:
+    few to cover each other (but not infinite: an outcome that none of the others could show is held
+    against its own particle, too). With ``include_self=True`` the own density counts too often:
     epistemic value is too *low*, never above log M, and G too high. The truth lies between the two.
 
     Args:

@@ -187,7 +187,18 @@ class AmortizedPolicy(nn.Module, PolicyPrior):
             posteriors: what was planned.
             steps: of the optimizer, each on all of them.
             optimizer: makes a torch optimizer of parameters; Adam at 0.01 by default.
+
+        Raises:
+            ValueError: without plans, or where there is not one of them for each belief.
         """
+        if not beliefs or len(beliefs) != len(posteriors):
+            raise ValueError(
+                complain(
+                    "beliefs, posteriors",
+                    "a plan for each belief, and at least one",
+                    f"{len(beliefs)} beliefs and {len(posteriors)} plans",
+                )
+            )
         make = optimizer or (lambda parameters: torch.optim.Adam(parameters, lr=0.01))
         chosen, losses = make(self.parameters()), []
         for _ in range(positive_int("steps", steps)):

@@ -119,6 +119,20 @@ def test_information_never_exceeds_the_logarithm_of_the_inner_particles() -> Non
     assert float(nested_terms(step, self_inclusion=False).epistemic) > 1e9
 
 
+def test_what_only_one_particle_can_show_is_not_worth_infinitely_much() -> None:
+    logits = (torch.eye(3) * 1.0).log().requires_grad_()  # each state shows itself
+
+    def tell(states: Mapping[str, Tensor]) -> None:
+        pyro.sample("o", dist.Categorical(logits=logits[states["s"]]))
+
+    states = {"s": torch.tensor([0, 1, 1, 2])}
+    log_weights = torch.tensor([0.25, 0.25, 0.25, 0.25]).log()
+    told = Prediction(1, states, log_weights, Likelihood(tell, states, (4,)), lambda values: {})
+    found = nested_terms(told, self_inclusion=False).epistemic
+    expected = 0.5 * math.log(4) + 0.5 * math.log(3)  # a state alone; one of two, without itself
+    assert found.item() == pytest.approx(expected, abs=1e-6)
+
+
 def test_particles_without_weight_do_not_count() -> None:
     step = prediction(look, (5,), prefer=lambda v: {"o": torch.tensor([-math.inf, 1, 1, 1, 1.0])})
     log_weights = torch.tensor([-math.inf, *[-math.log(4)] * 4])

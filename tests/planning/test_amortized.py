@@ -118,6 +118,15 @@ def test_features_are_probabilities_or_moments() -> None:
     assert found[0, 0].tolist() == pytest.approx([-1.0, 0.0, 0.1**0.5, 0.1**0.5])
 
 
+def test_refuses_plans_that_do_not_go_with_beliefs() -> None:
+    filter = LinearFilter(cart())
+    habit = AmortizedPolicy(filter, 2)
+    with pytest.raises(ValueError, match=r"a plan for each belief.*0 beliefs"):
+        habit.fit([], [])
+    with pytest.raises(ValueError, match="1 beliefs and 0 plans"):
+        habit.fit([filter.initial()], [])
+
+
 def test_refuses_another_horizon() -> None:
     filter = LinearFilter(cart())
     with pytest.raises(ValueError, match="that of the habit"):

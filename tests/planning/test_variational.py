@@ -65,7 +65,7 @@ def test_its_covariance_is_that_of_the_posterior() -> None:
         return score_policies(filter, filter.initial(), u[None]).total.sum()
 
     hessian = torch.autograd.functional.hessian(score, posterior.policies[0]).reshape(3, 3)
-    guide = planner._last._kept[filter][2]
+    guide = planner._last._kept[filter].found
     with torch.no_grad():
         draws = policy_free_energy(filter, guide, filter.initial(), num_particles=30_000).policies
     found = draws.reshape(-1, 3).mT.cov()
@@ -194,7 +194,7 @@ class Pair(Somewhere):
 def free_energy(planner: Variational, prior: Somewhere, filter: Filter) -> float:
     """Of the guide that a planner has fitted."""
     belief = filter.initial()
-    guide = planner._last._kept[filter][2]
+    guide = planner._last._kept[filter].found
     with torch.no_grad():
         found = policy_free_energy(
             filter,

@@ -112,6 +112,28 @@ def test_free_energy_of_each_level_is_its_own_share(sizes: list[int], clocks: li
         assert float(terms.per_level[1].accuracy) == pytest.approx(accuracy, abs=1e-10)
 
 
+def test_gradients_of_the_free_energy_reach_all_levels() -> None:
+    levels = chains([2, 3], 3, 5)
+    models = [Chained(chain, i) for i, chain in enumerate(levels, 1)]
+    raw = [model.show.log().requires_grad_() for model in models]
+
+    def total() -> Tensor:
+        for model, logits in zip(models, raw, strict=True):
+            model.show = logits.softmax(-1)
+        agent = HierarchicalAgent([Level(models[0], steps_per_update=2), models[1]])
+        return sum((agent.perceive({"o": o}).free_energy for o in (0, 2, 1)), torch.zeros(()))
+
+    found = torch.autograd.grad(total(), raw)
+    for logits, slope in zip(raw, found, strict=True):
+        with torch.no_grad():
+            logits[0, 0] += 1e-5
+            above = total()
+            logits[0, 0] -= 2e-5
+            below = total()
+            logits[0, 0] += 1e-5
+        assert float(slope[0, 0]) == pytest.approx(float((above - below) / 2e-5), abs=1e-8)
+
+
 def test_members_of_a_batch_keep_their_own_clocks() -> None:
     levels = chains([3, 2, 2], 3, 3)
     models = [Chained(chain, i) for i, chain in enumerate(levels, 1)]

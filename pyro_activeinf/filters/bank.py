@@ -80,9 +80,10 @@ class Bank(Filter):
         self.sites = tuple(names)
         self.context = tuple(finite[name] for name in names)
         self._given: list[Given] = list(every_value(model, {s.name: s for s in self.context}))
-        for given in self._given:
-            given.require_lasting(_some_action(model.actions))
         self.members = tuple(make(given) for given in self._given)
+        action = _some_action(model.actions, torch.zeros((), dtype=self.dtype, device=self.device))
+        for given in self._given:
+            given.require_lasting(action)
         self.actions = model.actions
         self.observation_sites = self.members[0].observation_sites
 
@@ -162,9 +163,9 @@ def _mean(
     return ExpectedFreeEnergyTerms(kept, terms[0].sites)
 
 
-def _some_action(actions: gym.Space[Any] | None) -> Tensor | None:
+def _some_action(actions: gym.Space[Any] | None, like: Tensor) -> Tensor | None:
     if isinstance(actions, gym.spaces.Box):
-        return torch.zeros(actions.shape)
+        return like.new_zeros(actions.shape)
     if isinstance(actions, gym.spaces.MultiDiscrete):
-        return torch.zeros(len(actions.nvec), dtype=torch.long)
-    return None if actions is None else torch.tensor(0)
+        return like.new_zeros(len(actions.nvec), dtype=torch.long)
+    return None if actions is None else like.new_zeros((), dtype=torch.long)

@@ -97,6 +97,15 @@ def test_gradients_flow_to_what_may_hold() -> None:
     np.testing.assert_allclose(model.prior.grad, 1 - evidence / total, atol=1e-9)
 
 
+def test_it_has_the_type_of_its_model_whatever_the_default_is() -> None:
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        assert bank().initial().log_probs.dtype == torch.float64
+    finally:
+        torch.set_default_dtype(default)
+
+
 def test_draws_are_of_the_mixture() -> None:
     torch.manual_seed(0)
     belief = bank().initial()

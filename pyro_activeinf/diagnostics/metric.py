@@ -87,7 +87,8 @@ def metric_condition(metric: Manifold | Tensor, path: Any = None) -> MetricCondi
         path: points of the manifold, ``(steps, d)`` or distributions with these as batch.
 
     Raises:
-        ValueError: there is no path on a manifold, no step, or metrics are not square.
+        TypeError: it is neither a manifold nor a tensor.
+        ValueError: there is no path on a manifold, no step, or metrics are not square or finite.
 
     Reference: Amari (2016), "Information geometry and its applications", section 12.2.
 
@@ -124,6 +125,12 @@ def _metrics(metric: Manifold | Tensor, path: Any) -> Tensor:
         if path is None:
             raise ValueError(complain("path", "points of the manifold", "none"))
         metric = metric.metric(path)
+    if not isinstance(metric, Tensor):
+        got = type(metric).__name__
+        raise TypeError(complain("metric", "a manifold, or metrics (steps, d, d)", got))
+    if not bool(metric.isfinite().all()):
+        way_out = "Has the run diverged? Look at the steps before."
+        raise ValueError(complain("metric", "finite numbers", "others", way_out))
     if metric.dim() < 2 or metric.shape[-1] != metric.shape[-2] or not metric.numel():
         raise ValueError(complain("metric", "metrics (steps, d, d)", tuple(metric.shape)))
     return metric.reshape(-1, *metric.shape[-2:])

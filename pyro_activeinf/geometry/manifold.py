@@ -53,6 +53,7 @@ class Manifold(ABC):
     """
 
     family: Family
+    unit: str = ""  # of lengths, as it is written after a number
 
     @abstractmethod
     def local(self, point: Tensor) -> Local:

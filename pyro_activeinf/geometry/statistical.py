@@ -59,6 +59,8 @@ class StatisticalManifold(Dually, Manifold):
         -0.5
     """
 
+    unit = r" $\mathrm{nats}^{1/2}$"
+
     def __init__(self, family: Any) -> None:
         self.family = family_of(family)
 

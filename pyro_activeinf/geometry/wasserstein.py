@@ -15,6 +15,8 @@ from .local import Local, Riemannian
 from .manifold import Manifold, Point, polyline, tangent
 from .transport import carry
 
+NEAR = 1e-6  # of a squared distance, relative to the variances
+
 
 class WassersteinGaussians(Manifold):
     r"""Gaussians with the Wasserstein-2 distance: how far mass has to be moved.
@@ -71,18 +73,18 @@ class WassersteinGaussians(Manifold):
         """The velocity at ``point`` of the geodesic that is at ``other`` after unit time."""
         _require_zero(alpha)
         (loc, first), (goal, second) = parted(self.point(point)), parted(self.point(other, "other"))
-        root = square_root(first)
-        middle = square_root(root @ second @ root)
-        back = torch.linalg.solve(root, torch.linalg.solve(root, middle).mT)  # the optimal map
-        push = (back + back.mT) / 2 - torch.eye(loc.shape[-1]).to(loc)
+        push = _push(first, second)
         return joined(goal - loc, push @ first + first @ push)
 
     def distance(self, point: Point, other: Point) -> Tensor:
         """Wasserstein-2 distance: ``(*batch)``."""
         (loc, first), (goal, second) = parted(self.point(point)), parted(self.point(other, "other"))
         root = square_root(first)
-        middle = square_root(root @ second @ root)
-        cross = (first + second - 2 * middle).diagonal(dim1=-2, dim2=-1).sum(-1)
+        whole = _trace(first + second)
+        cross = whole - 2 * _trace(square_root(root @ second @ root))
+        push = _push(first, second)
+        near = (push @ first * push).sum((-1, -2))  # what traces lose by cancellation
+        cross = torch.where(cross < NEAR * whole, near, cross)
         square = (goal - loc).square().sum(-1) + cross.clamp(min=0.0)
         return torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
 
@@ -119,6 +121,18 @@ def _require_zero(alpha: float) -> None:
     if alpha != 0:
         way_out = "The other connections are those of a StatisticalManifold."
         raise ValueError(complain("alpha", "0", alpha, way_out))
+
+
+def _trace(a: Tensor) -> Tensor:
+    return a.diagonal(dim1=-2, dim2=-1).sum(-1)
+
+
+def _push(first: Tensor, second: Tensor) -> Tensor:
+    """The map that carries one covariance to another, as far as it is not the unit matrix."""
+    root = square_root(first)
+    middle = square_root(root @ second @ root)
+    back = torch.linalg.solve(root, torch.linalg.solve(root, middle).mT)
+    return (back + back.mT) / 2 - torch.eye(first.shape[-1]).to(first)
 
 
 def lyapunov(a: Tensor, b: Tensor) -> Tensor:

@@ -61,7 +61,7 @@ def manifold(  # noqa: PLR0913
         points: distributions or coordinates, with ellipses.
         geodesics: curves on the manifold, also of a batch; and their names if in a mapping.
         path: distributions or coordinates in time, such as the beliefs of an episode; joined by
-            geodesics, with the length of the way in nats^(1/2).
+            geodesics, with the length of the way (in nats^(1/2) on a statistical manifold).
         transport: a vector and a curve, along which it is carried (alpha = 0) and drawn.
         radius: of the ellipses; 0 for none.
         coordinates: the two or three that are drawn.
@@ -162,7 +162,7 @@ def _draw_path(panel: Any, space: Manifold, view: View, path: Any) -> None:
     length = float(space.distance(first, last).sum())
     with torch.no_grad():
         pieces = view.places(way(torch.linspace(0, 1, 20, dtype=torch.float64)))
-    label = rf"path of length {length:.3g} $\mathrm{{nats}}^{{1/2}}$"
+    label = f"path of length {length:.3g}{space.unit}"
     panel.plot(*pieces.swapaxes(0, 1).reshape(-1, view.dims).T, color=GREEN, label=label)
     panel.plot(*view.places(beliefs).T, ".", color=GREEN, markersize=5)
     for belief, mark in ((beliefs[:1], "s"), (beliefs[-1:], "D")):  # where it starts and ends
@@ -179,7 +179,7 @@ def _draw_transport(panel: Any, space: Manifold, view: View, vector: Tensor, cur
     _draw_curve(panel, view, curve, ":", "0.4", None)
     if view.dims == 3:
         panel.quiver(*places.T, *arrows.T, color=VERMILION, arrow_length_ratio=0.15)
-        panel.auto_scale_xyz(*(places + arrows).T)
+        panel.auto_scale_xyz(*(places + arrows).T, had_data=True)
     else:
         options = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.006}
         panel.quiver(*places.T, *arrows.T, color=VERMILION, zorder=5, **options)

@@ -58,6 +58,8 @@ class Chart(View):
         if self.dims == 3:
             axes.set_zlabel(self.names[2])
             axes.set_box_aspect(None, zoom=0.85)  # room for the names
+            for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
+                axis.get_major_locator().set_params(nbins=4)
 
 
 class HalfPlane(Chart):

@@ -59,3 +59,7 @@ def test_wrong_arguments_are_named() -> None:
         metric_condition(StatisticalManifold(dist.Gamma))
     with pytest.raises(ValueError, match="`metric`"):
         metric_condition(torch.ones(2, 3))
+    with pytest.raises(ValueError, match="finite"):
+        metric_condition(torch.full((2, 2), torch.nan))
+    with pytest.raises(TypeError, match="`metric`"):
+        metric_condition([[1.0]])  # type: ignore[arg-type]

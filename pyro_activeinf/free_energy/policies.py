@@ -45,6 +45,7 @@ def score_policies(
         :class:`~pyro_activeinf.filters.prediction.Estimate` with the error of each step.
 
     Raises:
+        TypeError: for what is no filter, or no belief.
         ValueError: for policies whose shape does not fit the actions or the belief.
 
     Reference: Friston et al. (2017), "Active inference: a process theory", eqs. 2.4-2.5.
@@ -60,6 +61,10 @@ def score_policies(
         >>> bool(terms.total[0].sum() < terms.total[1].sum())  # the cue first
         True
     """
+    if not (isinstance(filter, Filter) and isinstance(belief, Belief)):
+        expected, got = "a filter and one of its beliefs", f"{filter!r} and {belief!r}"
+        way_out = "filters.auto(model) makes a filter of a model."
+        raise TypeError(complain("filter, belief", expected, got, way_out))
     space = filter.actions
     event = len(getattr(space, "shape", None) or ())
     moves = _laid_out(policies, belief.batch_shape, getattr(space, "shape", None) or ())

@@ -41,6 +41,7 @@ class EpistemicPriors(Planner):
         prior: p(u); the model's habit by default.
 
     Raises:
+        TypeError: for a guide that cannot be called.
         ValueError: for a wrong argument; on a call, for a filter that is not exact.
 
     Reference: see :class:`Augmented`.
@@ -64,6 +65,9 @@ class EpistemicPriors(Planner):
         tolerance: float = 1e-9,
         prior: PolicyPrior | None = None,
     ) -> None:
+        if not callable(guide):
+            expected = "PredictiveGuide, FreeGuide, or what else makes a guide"
+            raise TypeError(complain("guide", expected, repr(guide)))
         self.scorer = OpenLoop(horizon, policies, precision=1.0)
         self.horizon, self.policies = self.scorer.horizon, self.scorer.policies
         self.guide, self.prior = guide, prior

@@ -83,3 +83,12 @@ def test_policies_that_do_not_fit(policies: Any, batch: tuple[int, ...], message
     carrier = ExactFilter(TMaze())
     with pytest.raises(ValueError, match=message):
         score_policies(carrier, start(carrier, batch), policies)
+
+
+def test_a_model_is_no_filter() -> None:
+    maze, policies = TMaze(), torch.zeros(1, 1, dtype=torch.long)
+    belief = ExactFilter(maze).initial()
+    with pytest.raises(TypeError, match=r"`filter, belief`.*TMaze.*filters.auto"):
+        score_policies(maze, belief, policies)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="None"):
+        score_policies(ExactFilter(maze), None, policies)  # type: ignore[arg-type]

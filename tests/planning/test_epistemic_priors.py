@@ -144,6 +144,8 @@ def test_refreshed_priors_are_the_entropies_of_the_guide() -> None:
 
 
 def test_refuses_other_filters_and_batches() -> None:
+    with pytest.raises(TypeError, match="`guide`"):
+        EpistemicPriors(1, guide="free")  # type: ignore[arg-type]
     factorized = FactorizedFilter(TMaze())
     with pytest.raises(ValueError, match="OpenLoop plans by the same"):
         EpistemicPriors(1)(factorized, factorized.initial())

@@ -23,6 +23,7 @@ from tqdm.auto import tqdm
 
 from .._checks import complain
 from ..demo.files import writable_folder, write
+from ..diagnostics import posterior_collapse
 from ..free_energy import VariationalFreeEnergy
 from ..learning import annealing, fit
 from ..models import HierarchicalVariational
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 # few coordinates at each level: what they mean is crowded, and posteriors are bent
 DIMS, HIDDEN, LENGTH = (64, 3, 2, 2), 64, 3
 STEPS, BATCH, RATE, FREE_BITS = 2500, 128, 5e-3, 0.5
-COPIES, HELD_OUT, DRAWS = 20, 297, 200
+COPIES, HELD_OUT, DRAWS, PARTICLES = 20, 297, 200, 32
 ARMS = {"Gaussian": 0, "flows": LENGTH}
 
 
@@ -47,6 +48,7 @@ class Trained:
     bound: float  # importance-weighted, of the log evidence
     free_energy: float
     per_level: dict[str, float]  # KL of each level
+    active: dict[str, int]  # units of each level that depend on the digit
 
 
 def digits() -> tuple[Tensor, Tensor]:
@@ -100,14 +102,17 @@ def train(arm: str, seed: int, steps: int = STEPS) -> tuple[HierarchicalVariatio
 
 def looked_at(model: HierarchicalVariational, arm: str, seed: int, x: Tensor) -> Trained:
     """The bound, F, and the KL of each level, on some digits."""
-    elbo = VariationalFreeEnergy(num_particles=50, vectorize_particles=True, max_plate_nesting=1)
+    elbo = VariationalFreeEnergy(
+        num_particles=PARTICLES, vectorize_particles=True, max_plate_nesting=1
+    )
     with torch.no_grad():
         bound = model.bound(x, DRAWS).mean()
         terms = elbo.decompose(model, model.guide, x)
-    held = {
-        f"level {level}": float(part.complexity) / len(x) for level, part in terms.per_level.items()
-    }
-    return Trained(arm, seed, float(bound), float(terms.total) / len(x), held)
+    collapse = posterior_collapse(model, model.guide, x, num_particles=PARTICLES)
+    names = {f"level {level}": f"level{level}/z" for level in terms.per_level}
+    held = {name: float(terms.complexity_per_site[site]) / len(x) for name, site in names.items()}
+    active = {name: int(collapse.active[site].sum()) for name, site in names.items()}
+    return Trained(arm, seed, float(bound), float(terms.total) / len(x), held, active)
 
 
 def summary(trained: Sequence[Trained]) -> dict[str, Any]:
@@ -122,6 +127,7 @@ def summary(trained: Sequence[Trained]) -> dict[str, Any]:
         "gain in free energy": float(np.subtract(energies["Gaussian"], energies["flows"]).mean()),
         "spread": {arm: _spread(values) for arm, values in bounds.items()},
         "least_kl": min(min(one.per_level.values()) for one in trained),
+        "idle units": sum(sum(DIMS[1:]) - sum(one.active.values()) for one in trained),
     }
 
 

@@ -16,7 +16,7 @@ from pyro_activeinf.bench import digits
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
     """Small networks, and a few draws."""
-    for name, value in {"COPIES": 1, "HIDDEN": 8, "DRAWS": 5, "BATCH": 16}.items():
+    for name, value in {"COPIES": 1, "HIDDEN": 8, "DRAWS": 9, "PARTICLES": 3}.items():
         monkeypatch.setattr(digits, name, value)
 
 
@@ -37,6 +37,7 @@ def test_results_are_kept(tmp_path: Path) -> None:
     assert [one.arm for one in trained] == list(digits.ARMS)
     for one in trained:
         assert one.free_energy > -one.bound > 0  # one draw bounds less tightly than several
+        assert one.active.keys() == one.per_level.keys()
         assert list(one.per_level) == [f"level {i}" for i in range(1, len(digits.DIMS))]
     kept = json.loads((tmp_path / "digits.json").read_text())
     assert [one["bound"] for one in kept["trained"]] == [one.bound for one in trained]
@@ -45,7 +46,14 @@ def test_results_are_kept(tmp_path: Path) -> None:
 
 def test_the_summary_says_what_flows_add() -> None:
     trained = [
-        digits.Trained(arm, seed, bound, -bound + 1.0, {"level 1": 5.0, "level 2": kl})
+        digits.Trained(
+            arm,
+            seed,
+            bound,
+            -bound + 1.0,
+            {"level 1": 5.0, "level 2": kl},
+            {"level 1": 3, "level 2": 2},
+        )
         for arm, seed, bound, kl in [
             ("Gaussian", 0, -21.0, 0.4),
             ("flows", 0, -20.0, 1.0),
@@ -57,6 +65,7 @@ def test_the_summary_says_what_flows_add() -> None:
     assert (found["gain"], found["least gain"], found["gain in free energy"]) == (1.5, 1.0, 1.5)
     assert found["spread"] == {"Gaussian": pytest.approx(math.sqrt(0.5)), "flows": 0.0}
     assert found["least_kl"] == 0.4
+    assert found["idle units"] == 4 * (sum(digits.DIMS[1:]) - 5)
 
 
 def test_without_scikit_learn_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

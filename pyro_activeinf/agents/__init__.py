@@ -1,7 +1,8 @@
 """Agents: perception, planning and action put together."""
 
 from .actor import Actor
-from .hierarchical import HierarchicalAgent, HierarchicalBelief
+from .hierarchical import HierarchicalAgent
+from .hierarchical_belief import HierarchicalBelief
 from .level import Level
 from .outward import Highest, Lowest, Outward
 from .single import Agent

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -14,47 +13,16 @@ from torch import Tensor
 from .. import ops
 from .._checks import batch_dims, complain, known_names
 from ..compile import Settled
-from ..filters import BankBelief, JointBelief
-from ..records import FreeEnergyTerms, LevelMessages, PolicyPosterior
+from ..filters import JointBelief
+from ..records import PolicyPosterior
 from . import keeping_levels
 from .actor import Actor
 from .choosing import count, drawn, sharpened
+from .floors import LevelState
+from .hierarchical_belief import HierarchicalBelief, level_terms
 from .level import Level, as_level
 from .outward import Lowest, Outward
-from .tower import Chosen, LevelState, Tower, both
-
-
-@dataclass(frozen=True)
-class HierarchicalBelief:
-    """What all levels believe, lowest first, and the free energy of the last observation."""
-
-    levels: tuple[JointBelief | BankBelief, ...]
-    terms: FreeEnergyTerms  # (*batch), nats: sites are called f"level{i}/{site}", 1 = lowest
-    messages: Mapping[int, LevelMessages]  # of each level (1 = lowest) with the one above
-
-    @property
-    def step(self) -> int:
-        """The time step of the lowest level since it began."""
-        return self.levels[0].step
-
-    @property
-    def batch_shape(self) -> torch.Size:
-        """Shape of the batch of beliefs."""
-        return self.levels[0].batch_shape
-
-    @property
-    def free_energy(self) -> Tensor:
-        """F_total = sum of F_i over levels, ``(*batch)``, in nats."""
-        return self.terms.total
-
-    @property
-    def marginals(self) -> dict[str, torch.distributions.Distribution]:
-        """A distribution for each state site of each level, ``f"level{i}/{site}"``."""
-        return {
-            f"level{i}/{name}": marginal
-            for i, belief in enumerate(self.levels, 1)
-            for name, marginal in belief.marginals.items()
-        }
+from .tower import Chosen, Tower, both
 
 
 class HierarchicalAgent(Actor):
@@ -131,7 +99,7 @@ class HierarchicalAgent(Actor):
         self.posteriors, self.actions = {}, {}
         self.belief = HierarchicalBelief(
             tuple(state.belief for state in after),
-            _terms(surprise, accuracy),
+            level_terms(surprise, accuracy),
             self.tower.messages(after),
         )
         return self.belief
@@ -313,21 +281,3 @@ class HierarchicalAgent(Actor):
         agent = cls(found, kind)
         keeping_levels.restore(agent, kept)
         return agent
-
-
-def _terms(
-    surprise: Sequence[Tensor], accuracy: Mapping[int, Mapping[str, Tensor]]
-) -> FreeEnergyTerms:
-    zero = torch.zeros_like(surprise[0])
-    per_site = {
-        f"level{i + 1}/{name}": value
-        for i, part in accuracy.items()
-        for name, value in part.items()
-    }
-    complexity = {
-        f"level{i + 1}/state": F + sum(accuracy.get(i, {}).values(), zero)
-        for i, F in enumerate(surprise)
-    }
-    return FreeEnergyTerms(
-        sum(complexity.values(), zero), sum(per_site.values(), zero), per_site, complexity
-    )

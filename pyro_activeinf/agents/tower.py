@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -11,61 +11,12 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain
-from ..compile import Site
-from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief
-from ..filters.bank_context import BankContext
 from ..filters.context import Context
-from ..filters.exact_context import ExactContext, Link
 from ..records import LevelMessages
+from .floors import AnyBelief, Floor, LevelState, floors_of
 from .level import Level
-from .wishing import WishLinks
 
-AnyBelief = JointBelief | BankBelief
 Chosen = bool | Tensor  # for all members of a batch alike, or (*batch)
-
-
-@dataclass(frozen=True)
-class LevelState:
-    """Where one level is: messages about its present step, and the belief that follows."""
-
-    ticks: Tensor  # (*batch): own steps since it began, the present one included
-    message: Any  # (*batch) of values set from above and states: all before the present step
-    own: Tensor  # (*batch, states): log-likelihood of what it saw itself at this step
-    below: Tensor  # (*batch, states): and of what levels below saw
-    belief: AnyBelief
-    down: Tensor  # (*batch, values set from above): log p(c) as predicted from above
-    up: Tensor  # (*batch, values set from above): log p(o|c) of all since it began
-
-
-@dataclass(frozen=True)
-class Floor:
-    """One level and its ties to its neighbors."""
-
-    level: Level
-    filter: Filter
-    context: Context[Any, AnyBelief]  # what the level above sets; nothing for the topmost
-    link: Link | None  # what it sets below; None for the lowest
-    wishes: WishLinks | None  # what the level above wishes; None for the topmost
-
-    def looked(
-        self, state: LevelState, observation: Mapping[str, Any]
-    ) -> tuple[LevelState, dict[str, Tensor]]:
-        """The state after an observation, and log-likelihoods of each site."""
-        message, own, each = self.context.look(state.message, observation)
-        return replace(state, message=message, own=state.own + own), each
-
-    def seen(self, state: LevelState) -> Any:
-        """The message with all that is known of the present step."""
-        return self.context.see(state.message, state.own + state.below)
-
-    def predicted_below(self, state: LevelState, down: Tensor) -> Tensor:
-        """log p(c) for the level below, without what that has to say of the present step."""
-        known = self.context.see(state.message, state.own)
-        found = self.context.belief(known, down, state.belief.step)
-        if self.link is None or not isinstance(found, JointBelief):
-            raise TypeError(complain("levels", "a discrete level above another one", repr(found)))
-        return self.link.down(found)
 
 
 class Tower:
@@ -80,16 +31,7 @@ class Tower:
     """
 
     def __init__(self, levels: Sequence[Level]) -> None:
-        filters = [level.filter or ExactFilter(level.model) for level in levels]
-        upper = [_discrete(i, filter) for i, filter in enumerate(filters[1:], 2)]
-        pairs = list(zip(filters, upper, strict=False))
-        names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
-        links = [None, *(Link(high, below) for high, below in zip(upper, names, strict=True))]
-        contexts = [_context(f, above) for f, above in zip(filters, [*names, ()], strict=True)]
-        wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
-        self.floors = [
-            Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)
-        ]
+        self.floors = floors_of(levels)
 
     def linked(self, i: int) -> tuple[str, ...]:
         """Observation sites of a level that stand for something in the level below."""
@@ -230,65 +172,3 @@ def _where(chosen: Chosen, new: Tensor, old: Tensor) -> Tensor:
 def _mean(belief: AnyBelief, values: Tensor) -> Tensor:
     """Expectation under a belief, where 0 times minus infinity is 0."""
     return ops.exp_dot(belief.log_probs, values)
-
-
-def _discrete(number: int, filter: Filter) -> ExactFilter:
-    if not isinstance(filter, ExactFilter):
-        expected = "an ExactFilter above the lowest level"
-        raise ValueError(complain(f"levels[{number - 1}].filter", expected, repr(filter)))
-    return filter
-
-
-def _context(filter: Filter, names: Sequence[str]) -> Context[Any, AnyBelief]:
-    if isinstance(filter, Bank):
-        return BankContext(filter, names)
-    if isinstance(filter, ExactFilter):
-        return ExactContext(filter, names)
-    raise _unsettable(filter)
-
-
-def _first_sites(filter: Filter) -> tuple[Site, ...]:
-    """Sites that a level above may set."""
-    if isinstance(filter, Bank):
-        return filter.context
-    if isinstance(filter, ExactFilter):
-        return filter.tables.states
-    raise _unsettable(filter)
-
-
-def _unsettable(filter: Filter) -> ValueError:
-    expected = "an ExactFilter, or a Bank of other filters for a level of real sites"
-    way_out = "For example filter=Bank(model), or Bank(model, make=ParticleFilter)."
-    return ValueError(complain("levels[0].filter", expected, type(filter).__name__, way_out))
-
-
-def _shared(number: int, low: Filter, high: ExactFilter) -> tuple[str, ...]:
-    """Sites that link level ``number`` with the one above, in the order of the program below.
-
-    Raises:
-        ValueError: where there is none, or their supports differ.
-    """
-    shown = {site.name: site for site in high.tables.outcomes}
-    settable = _first_sites(low)
-    found = [site for site in settable if site.name in shown]
-    if not found:
-        raise ValueError(
-            complain(
-                f"levels[{number}]",
-                "an observation site with the name of an initial-state site of the level below, "
-                f"one of {[site.name for site in settable]}",
-                list(shown),
-                "Rename a site, so that the two levels meet.",
-            )
-        )
-    for site in found:
-        other = shown[site.name]
-        if site.support.shape != other.support.shape or bool((site.support != other.support).any()):
-            raise ValueError(
-                complain(
-                    f"site '{site.name}' of levels[{number}]",
-                    f"the {site.size} values that it has at the level below",
-                    f"{other.size} values",
-                )
-            )
-    return tuple(site.name for site in found)

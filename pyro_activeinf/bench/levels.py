@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..agents import HierarchicalAgent, Level
-from ..agents.tower import LevelState
+from ..agents.floors import LevelState
 from ..models import POMDP
 from ..planning import OpenLoop, Planner, Variational
 from .task import Timed

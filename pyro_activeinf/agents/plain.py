@@ -24,8 +24,8 @@ def to_plain(name: str, value: Any) -> Any:
     Example:
         >>> import torch
         >>> from pyro_activeinf.records import SoftObservation
-        >>> to_plain("seen", SoftObservation(torch.zeros(1)))["record"]
-        ['pyro_activeinf.records', 'SoftObservation']
+        >>> to_plain("seen", SoftObservation(torch.zeros(1)))["record"][-1]
+        'SoftObservation'
     """
     if isinstance(value, Plain | Size):
         return value.detach() if isinstance(value, Tensor) else value

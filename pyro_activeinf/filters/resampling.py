@@ -72,6 +72,10 @@ class Stratified(Resampling):
         ValueError: for a fraction outside of 0 to 1.
 
     Reference: Kitagawa (1996).
+
+    Example:
+        >>> Stratified(below=1).ancestors(torch.tensor([1.0, 0.0, 0.0])).tolist()
+        [0, 0, 0]
     """
 
     below: float = 0.5

@@ -184,6 +184,23 @@ def tighten(
 
     Raises:
         TypeError: for a guide that has no parameters of its own.
+
+    Reference: Foster et al. (2019), "Variational Bayesian optimal experimental design", sec. 3.
+
+    Example:
+        >>> import math, pyro
+        >>> from pyro_activeinf.filters import GaussianFilter
+        >>> from pyro_activeinf.free_energy import Estimated
+        >>> from pyro_activeinf.guides import Amortized
+        >>> from pyro_activeinf.models import LinearGaussian
+        >>> pyro.set_rng_seed(0)
+        >>> walk = LinearGaussian(torch.eye(1))
+        >>> bound = Bound(Amortized(walk, [8]))
+        >>> filter = Estimated(GaussianFilter(walk), walk, bound)
+        >>> ahead = filter.predict(filter.initial())  # variance 2, seen through noise of 1
+        >>> losses = tighten(bound, lambda: filter.prediction(ahead), steps=200, rate=0.05)
+        >>> bool((filter.expected_free_energy(ahead).epistemic - 0.5 * math.log(3)).abs() < 0.1)
+        True
     """
     if not isinstance(bound.guide, nn.Module):
         way_out = "Programs with pyro.param are trained by pyro.infer.SVI."

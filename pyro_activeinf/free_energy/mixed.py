@@ -31,6 +31,10 @@ class Mixed(Estimator):
     Raises:
         ValueError: on a call, for a site that the rule does not know.
 
+    Reference: Cover and Thomas (2006), "Elements of information theory", ch. 8, on mixed pairs;
+    Friston et al. (2017), "The graphical brain: belief propagation and active inference", for
+    models that are discrete and continuous.
+
     Example:
         >>> import pyro, pyro.distributions as dist, torch
         >>> from pyro_activeinf.filters.prediction import Likelihood

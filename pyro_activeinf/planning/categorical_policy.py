@@ -31,6 +31,21 @@ class CategoricalPolicy(GuideFamily):
 
     Raises:
         ValueError: on a call, for a space of real-valued actions.
+
+    Reference: Blei, Kucukelbir and McAuliffe (2017), "Variational inference: a review for
+    statisticians", on mean fields.
+
+    Example:
+        >>> import pyro
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> from pyro_activeinf.planning import Variational
+        >>> pyro.set_rng_seed(0)
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> planner = Variational(2, steps=100, guide=CategoricalPolicy(), precision=16.0)
+        >>> planner(filter, start).action_probs.argmax().item()  # the cue
+        3
     """
 
     def __call__(

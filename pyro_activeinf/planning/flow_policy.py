@@ -43,6 +43,21 @@ class FlowPolicy(GuideFamily):
             is no bounded Box.
 
     Reference: Rezende and Mohamed (2015), "Variational inference with normalizing flows".
+
+    Example:
+        >>> import pyro
+        >>> from pyro_activeinf.filters import GaussianFilter
+        >>> from pyro_activeinf.models import LinearGaussian
+        >>> from pyro_activeinf.planning import Variational
+        >>> pyro.set_rng_seed(0)
+        >>> walk = LinearGaussian(torch.eye(1), B=torch.eye(1), goal=torch.ones(1), bound=2.0)
+        >>> filter = GaussianFilter(walk)
+        >>> guide = FlowPolicy(length=2, spread=0.3)
+        >>> posterior = Variational(2, steps=40, guide=guide, precision=64.0)(
+        ...     filter, filter.initial()
+        ... )
+        >>> bool((posterior.policies[0, 0] - 1.0).abs() < 0.2)  # to the goal
+        True
     """
 
     length: int = 4

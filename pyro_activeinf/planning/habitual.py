@@ -22,6 +22,23 @@ class Habitual(Planner):
 
     Raises:
         ValueError: for numbers below 1.
+
+    Reference: see :class:`AmortizedPolicy`.
+
+    Example:
+        >>> import torch
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> from pyro_activeinf.planning import OpenLoop
+        >>> _ = torch.manual_seed(0)
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> habit = AmortizedPolicy(filter, horizon=2)
+        >>> planner = Habitual(OpenLoop(2), habit, steps=50)
+        >>> posterior = planner(filter, start)
+        >>> cue = torch.tensor([[3, 1]])
+        >>> bool(habit.log_prob(filter, start, cue) > -2.2)  # -log 16 before it learned
+        True
     """
 
     def __init__(

@@ -70,6 +70,18 @@ class EnumeratedPolicies:
         TypeError: for a rate that is no function of the step.
 
     Reference: Robbins and Monro (1951), "A stochastic approximation method".
+
+    Example:
+        >>> from pyro_activeinf.filters import ExactFilter
+        >>> from pyro_activeinf.models import TMaze
+        >>> from pyro_activeinf.planning import EnumeratedPolicies, Variational
+        >>> filter = ExactFilter(TMaze())
+        >>> start = filter.update(filter.initial(), {"position": 0, "reward": 0})
+        >>> some = EnumeratedPolicies(torch.tensor([[3, 1], [1, 1]]))
+        >>> found = Variational(2, steps=1, guide=some)(filter, start)
+        >>> expected = (-found.expected_free_energy).softmax(-1)
+        >>> torch.allclose(found.probs, expected)
+        True
     """
 
     policies: Tensor | None = None

@@ -14,7 +14,8 @@ from .._checks import complain
 from . import chebyshev
 from .equation import Equation, Linearized
 
-DEGREES = (12, 24, 48, 96)
+DEGREES = (12, 24, 48, 96, 192)
+LARGEST = 5e7  # numbers in the matrices of the members that are solved at once
 RESOLVED, ROUGHLY = 1e-11, 1e-8
 ITERATIONS = 30
 TRIALS, SHORTEST = 60, 1e-3  # on the way to far points
@@ -42,7 +43,7 @@ def connect(equation: Equation, start: Tensor, end: Tensor) -> Tensor:
 def _solved(equation: Equation, p: Tensor, q: Tensor) -> Tensor:
     found: list[tuple[Tensor, Tensor]] = []  # members and their paths
     members = torch.arange(len(p))
-    path, ok = _newton(equation, _straight(p, q, DEGREES[0]))
+    path, ok = _by_parts(equation, _straight(p, q, DEGREES[0]))
     for degree in DEGREES:
         finest = degree == DEGREES[-1]
         tail = chebyshev.unresolved(path)
@@ -56,7 +57,7 @@ def _solved(equation: Equation, p: Tensor, q: Tensor) -> Tensor:
         path = chebyshev.refinement(degree, 2 * degree) @ path
         if not bool(ok.all()):
             path[~ok] = _continued(equation, p[members[~ok]], q[members[~ok]], 2 * degree)
-        path, ok = _newton(equation, path)
+        path, ok = _by_parts(equation, path)
     return _gathered(found, len(p))
 
 
@@ -108,6 +109,14 @@ def _gathered(found: list[tuple[Tensor, Tensor]], count: int) -> Tensor:
             fine = chebyshev.refinement(path.shape[1] - 1, degree)
             full[members] = path if path.shape[1] == degree + 1 else fine @ path
     return full
+
+
+def _by_parts(equation: Equation, path: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for each member, as many at once as there is room for."""
+    size = max(1, path.shape[1] * path.shape[2])
+    found = [_newton(equation, part) for part in path.split(max(1, int(LARGEST / size**2)))]
+    paths, oks = zip(*found, strict=True)
+    return torch.cat(paths), torch.cat(oks)
 
 
 def _newton(equation: Equation, path: Tensor) -> tuple[Tensor, Tensor]:

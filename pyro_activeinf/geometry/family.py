@@ -131,13 +131,15 @@ class ExponentialFamily(Family):
     def locations(self, size: int) -> int:
         """How many of the first of so many coordinates say only where the distribution is."""
 
+    def shift(self, point: Tensor) -> Tensor:
+        """The location of a point, and zeros for all else: what may be taken off."""
+        size = point.shape[-1]
+        first = torch.arange(size, device=point.device) < self.locations(size)
+        return torch.where(first, point.detach(), 0.0)
+
     def local(self, point: Tensor) -> Dual:
         """Metric and connections; statistics are counted from where the distribution is."""
-        count = self.locations(point.shape[-1])
-        if not count:
-            return Dual(self.natural, self.mean)
-        shift = point.detach().clone()
-        shift[..., count:] = 0.0
+        shift = self.shift(point)
         return Dual(lambda x: self.natural(x - shift), lambda x: self.mean(x - shift))
 
 

@@ -188,6 +188,7 @@ def quantiles(p: Any) -> tuple[Tensor, Tensor] | None:
     except NotImplementedError:
         return None
     ok = outcomes.isfinite() & p.support.check(outcomes)
+    ok &= p.log_prob(torch.where(ok, outcomes, outcomes[len(outcomes) // 2])).isfinite()
     log_weights = torch.where(ok, weights[inside].reshape(shape).log(), -math.inf)
     middle = p.icdf(torch.full(p.batch_shape, 0.5, dtype=torch.float64))
     return torch.where(ok, outcomes, middle), log_weights

@@ -91,7 +91,7 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: the geodesic leaves the domain before.
         """
         x, v = self._pair(point, vector)
-        straight = self._straight(alpha)
+        straight = self._straight(x, alpha)
         if straight is not None:
             into, out = straight
             return self._reached(out(into(x) + rate(into, x, v)))
@@ -115,7 +115,7 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: none is found.
         """
         x, y = self._two(point, other)
-        straight = self._straight(alpha)
+        straight = self._straight(x, alpha)
         if straight is not None:
             into, _ = straight
             return solve(jacobian(into, x), into(y) - into(x))
@@ -166,7 +166,7 @@ class StatisticalManifold(Dually, Manifold):
             return SpaceGeodesic(isometry, start, isometry.space.log(start, end))
         x = self.point(point)
         closed = alpha == 0 and self.family.closed.log is not None
-        if velocity is None and (closed or self._straight(alpha) is not None):
+        if velocity is None and (closed or self._straight(x, alpha) is not None):
             velocity = self.log_map(x, other, alpha)
         if velocity is None:
             x, y = self._two(x, other)
@@ -174,7 +174,7 @@ class StatisticalManifold(Dually, Manifold):
         x, v = self._pair(x, velocity)
         if isometry is not None:
             return SpaceGeodesic(isometry, isometry.into(x), rate(isometry.into, x, v))
-        if self._straight(alpha) is not None or (alpha == 0 and self.family.closed.exp):
+        if self._straight(x, alpha) is not None or (alpha == 0 and self.family.closed.exp):
             return self._formula(x, v, alpha)
         z, speed = self.family.free(x), rate(self.family.free, x, v)
         return Polynomial(spectral(self._equation(x, alpha), z, speed), self.family.from_free)
@@ -194,10 +194,10 @@ class StatisticalManifold(Dually, Manifold):
         """
         curve = along if isinstance(along, Curve) else polyline(self.point(along, "along"))
         vector = tangent("vector", curve(0.0), vector)
-        straight = self._straight(alpha)
+        start, end = curve(0.0), curve(1.0)
+        straight = self._straight(end, alpha)
         if straight is not None:
             into, _ = straight
-            start, end = curve(0.0), curve(1.0)
             return solve(jacobian(into, end), rate(into, start, vector.expand_as(start)))
         if alpha == 0 and isinstance(curve, SpaceGeodesic):
             return self._carried(curve, vector)
@@ -232,14 +232,19 @@ class StatisticalManifold(Dually, Manifold):
 
         return AutodiffEquation(near, alpha)
 
-    def _straight(self, alpha: float) -> tuple[Any, Any] | None:
-        """Coordinates in which alpha-geodesics are straight, if any, and the way back."""
+    def _straight(self, x: Tensor, alpha: float) -> tuple[Any, Any] | None:
+        """Coordinates in which alpha-geodesics are straight, if any, and the way back.
+
+        They are counted from the location of x.
+        """
         family = self.family
-        if isinstance(family, ExponentialFamily) and alpha == 1:
-            return family.natural, family.from_natural
-        if isinstance(family, ExponentialFamily) and alpha == -1:
-            return family.mean, family.from_mean
-        return None
+        if not isinstance(family, ExponentialFamily) or alpha not in (1, -1):
+            return None
+        shift = family.shift(x)
+        into, out = (
+            (family.natural, family.from_natural) if alpha == 1 else (family.mean, family.from_mean)
+        )
+        return lambda y: into(y - shift), lambda z: out(z) + shift
 
     def _pair(self, point: Point, vector: Tensor) -> tuple[Tensor, Tensor]:
         x = self.point(point)

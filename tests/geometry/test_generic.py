@@ -76,6 +76,14 @@ def test_cauchy() -> None:
     assert space.kl(x, y).item() == pytest.approx(math.log(1 + 1 / (4 * 4)), abs=1e-9)
 
 
+def test_quantiles_at_the_end_of_the_support_are_left_out() -> None:
+    """Kumaraswamy's x has a y = x^a that is Beta(1, b): for b alone, an exponential family."""
+    space = StatisticalManifold(dist.Kumaraswamy)
+    metric = space.metric(torch.tensor([1.3, 1.8]))
+    assert metric[1, 1].item() == pytest.approx(1 / 1.8**2, rel=1e-8)
+    assert metric.isfinite().all()
+
+
 def test_a_log_normal_has_the_geometry_of_a_normal() -> None:
     space = StatisticalManifold(dist.LogNormal)
     assert torch.allclose(space.metric(POINT), manifold("Normal").metric(POINT), atol=1e-9)

@@ -273,6 +273,20 @@ def test_near_the_boundary() -> None:
     assert torch.allclose(back, high, rtol=1e-7, atol=1e-10)
 
 
+@pytest.mark.parametrize("alpha", [1.0, 0.0, -1.0])
+def test_small_scales_far_from_zero(alpha: float) -> None:
+    space, near, far = manifold("Normal"), f64(1e4, 1e-6), f64(1e4 + 1e-6, 2e-6)
+    back = space.exp_map(near, space.log_map(near, far, alpha), alpha)
+    assert torch.allclose(back - near, far - near, rtol=1e-5, atol=1e-11)  # grain of 1e4: 2e-12
+    way = space.geodesic(near, far, alpha=alpha)
+    carried = space.parallel_transport(f64(1e-6, 0.0), way, alpha)
+    middle = space.point(way(0.5)) - near
+    other = manifold("Normal").geodesic(f64(0.0, 1.0), f64(1.0, 2.0), alpha=alpha)
+    assert torch.allclose(1e6 * middle, other(0.5) - other(0.0), atol=1e-5)
+    expected = space.parallel_transport(f64(1.0, 0.0), other, alpha)
+    assert torch.allclose(1e6 * carried, expected, atol=1e-5)
+
+
 def test_frechet_mean() -> None:
     torch.manual_seed(14)
     for name in ("Normal", "Dirichlet"):

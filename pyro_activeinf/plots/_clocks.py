@@ -8,6 +8,7 @@ import numpy as np
 
 from ..records import Trajectory
 from ._canvas import Array, array
+from ._timeline import spaced
 
 
 @dataclass(frozen=True)
@@ -26,9 +27,8 @@ class Clock:
 
     def marks(self, most: int) -> dict[int, str]:
         """Rows and the own time indexes to write there, not more than so many."""
-        every = -(-len(self.starts) // most)
-        pairs = zip(self.starts[::every], self.numbers[::every], strict=True)
-        return {int(row): str(number) for row, number in pairs}
+        numbers = dict(zip(self.starts.tolist(), self.numbers.tolist(), strict=True))
+        return {row: str(numbers[row]) for row in spaced(list(numbers), self.rows / most)}
 
 
 def clocks(trajectory: Trajectory) -> list[Clock]:

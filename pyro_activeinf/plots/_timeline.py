@@ -67,13 +67,13 @@ class Timeline:
         gap = self.rows / (2 * TICKS)
         if self._by_episode:
             every = _round_up(len(self.spans) / TICKS)
-            starts = _spaced([start for start, _ in self.spans[::every]], gap)
+            starts = spaced([start for start, _ in self.spans[::every]], gap)
             return {start: str(self.episode[start]) for start in starts}
         found: dict[int, str] = {}
         for start, end in self.spans:
             rows = [r for r in range(start, end, self._stride) if r == start or end - r >= gap]
-            spaced = _spaced(rows, gap, max(found, default=-np.inf))
-            found |= {row: self._text(row, row == spaced[0]) for row in spaced}
+            apart = spaced(rows, gap, max(found, default=-np.inf))
+            found |= {row: self._text(row, row == apart[0]) for row in apart}
         return found
 
     @property
@@ -112,7 +112,7 @@ class Timeline:
         axes[-1].set_xlabel(self.label)
 
 
-def _spaced(rows: Sequence[int], gap: float, last: float = -np.inf) -> list[int]:
+def spaced(rows: Sequence[int], gap: float, last: float = -np.inf) -> list[int]:
     """Rows that are at least ``gap`` after the one before, or after ``last``."""
     found: list[int] = []
     for row in rows:

@@ -23,14 +23,14 @@ WORDS = ["flee", "feed", "wait"]
 
 
 @cache
-def run() -> Trajectory:
-    """Two pieces of reading, a page every three looks."""
+def run(episodes: int = 2) -> Trajectory:
+    """Some pieces of reading, a page every three looks."""
     pyro.set_rng_seed(0)
     agent = HierarchicalAgent(
         [Level(ReadingPage(), steps_per_update=3), ReadingSentence()], Highest()
     )
     world = gym.make("pyro_activeinf/Reading-v0", limit=7)
-    return rollout(agent, world, episodes=2, progress=False)
+    return rollout(agent, world, episodes=episodes, progress=False)
 
 
 def panels(**arguments: Any) -> dict[str, Axes]:

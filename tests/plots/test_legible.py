@@ -133,6 +133,7 @@ FIGURES: dict[str, Callable[[], Figure]] = {
     "grid beliefs of one episode": lambda: grid_of(9, shape=(4, 4)),
     "grid beliefs of several episodes": lambda: grid_of(8, 5, shape=(5, 9)),
     "hierarchy of two levels": lambda: plots.hierarchy(run(), labels={"level1/word": WORDS}),
+    "hierarchy of many episodes": lambda: plots.hierarchy(run(25)),
     "flow of four steps": lambda: plots.flow(NormalizingFlow(2, 4, "planar")),
     "flow of many steps": lambda: plots.flow(NormalizingFlow(2, 12, "radial")),
 }

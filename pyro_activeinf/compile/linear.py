@@ -234,7 +234,7 @@ def _like(programs: Any) -> Tensor:
 
 
 def log_det(triangle: Tensor) -> Tensor:
-    """Logarithm of the absolute determinant of a lower triangle ``(*batch, n, n)``: ``(*batch)``."""
+    """log of the absolute determinant of a lower triangle ``(*batch, n, n)``: ``(*batch)``."""
     return triangle.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1)
 
 

@@ -23,6 +23,7 @@ from .._checks import complain
 from .autodiff import matvec
 from .family import Family
 from .registry import family_of
+from .scores import log_probs
 
 Program = Callable[..., Any]
 
@@ -192,9 +193,7 @@ def _family(fn: Any) -> Family | None:
 
 def _sampled(fn: Any, site: Any, num_samples: int) -> Term:
     """The covariance of the score of samples."""
-    with torch.no_grad():
-        draws = fn.sample((num_samples,))
-    scores = fn.log_prob(draws)
+    scores = log_probs(fn, num_samples)
     counts = _counts(site, fn.batch_shape, scores).expand(scores.shape) / num_samples
     return Term(None, scores.reshape(-1, 1), counts.reshape(-1, 1, 1), counts.reshape(-1))
 

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.func import grad, jacrev, vmap
 
 from .._checks import complain, positive_int
+from ..compile.enumerate import HANDLERS
 from .factor import Means, Variable
 from .gaussian import Gaussian, MultivariateGaussian
 from .transformed import Transformed
@@ -62,7 +63,7 @@ class Sampled(Approximation):
         self, log_density: LogDensity, variables: Mapping[str, Variable], means: Means, seed: int
     ) -> Tensor:
         """The mean of the log density over samples."""
-        with torch.random.fork_rng(devices=[]):
+        with HANDLERS, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             drawn = {n: _drawn(v, means[n], self.count) for n, v in variables.items()}
         return vmap(log_density, randomness="different")(drawn).mean()

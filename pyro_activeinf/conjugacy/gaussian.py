@@ -108,10 +108,12 @@ class MultivariateGaussian(Family):
         return self.join(loc, covariance + loc.unsqueeze(-1) * loc.unsqueeze(-2))
 
     def natural(self, mean: Tensor) -> Tensor:
-        """From E[x] and E[x x']."""
+        """From E[x] and E[x x']; NaN where these have no covariance."""
         loc, outer = self.split(mean)
         covariance = (outer + outer.mT) / 2 - loc.unsqueeze(-1) * loc.unsqueeze(-2)
-        precision = torch.cholesky_inverse(torch.linalg.cholesky(covariance))
+        factor, wrong = torch.linalg.cholesky_ex(covariance)
+        factor = torch.where((wrong == 0)[..., None, None], factor, math.nan)
+        precision = torch.cholesky_inverse(factor)
         return self.join((precision @ loc.unsqueeze(-1)).squeeze(-1), -precision / 2)
 
     def valid(self, natural: Tensor) -> Tensor:

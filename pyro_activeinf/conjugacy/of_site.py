@@ -112,6 +112,7 @@ def _plain_event(fn: Any) -> int:
     return len(fn.event_shape)
 
 
+MIXTURE = torch.distributions.MixtureSameFamily
 _BY_KIND: list[tuple[type, Callable[[Any], Family]]] = [
     (dist.Normal, lambda fn: Gaussian()),
     (dist.MultivariateNormal, lambda fn: MultivariateGaussian(fn.event_shape[0])),
@@ -138,9 +139,14 @@ def _family(site: Site, fn: Any) -> Family:
                 "Discrete sites are Categorical or Bernoulli.",
             )
         )
-    transform = biject_to(fn.support)
+    transform = biject_to(_support(fn))
     with torch.no_grad():
         event = site.value.shape[site.value.dim() - len(fn.event_shape) :]
         free = transform.inv(site.value).shape[site.value.dim() - len(fn.event_shape) :]
     base = MultivariateGaussian(math.prod(free)) if free else Gaussian()
     return Transformed(base, transform, tuple(free), tuple(event))
+
+
+def _support(fn: Any) -> Any:
+    """That of a mixture is that of its components, which all have the same."""
+    return fn.component_distribution.support if isinstance(fn, MIXTURE) else fn.support

@@ -20,6 +20,7 @@ from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from .._checks import complain
+from ..compile.enumerate import HANDLERS
 
 CHUNK = 2**22  # numbers of a site that are computed at once
 UNMAPPED = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
@@ -73,7 +74,7 @@ class Reading:
     def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._model, self._args = model, args
         self._seed = int(torch.randint(2**31, ()))
-        with torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
+        with HANDLERS, torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
             trace = poutine.trace(Detached(model)).get_trace(*args)
         self._rows = {
             name: node["value"]
@@ -97,7 +98,8 @@ class Reading:
 
     def log_density(self, site: Site, values: Mapping[str, Tensor]) -> Tensor:
         """Log p(site | parents) at given values, ``(*batch, *event dims made of batch dims)``."""
-        with pyro.validation_enabled(False), poutine.block(), Given({**self._rest, **values}):
+        given = Given({**self._rest, **values})
+        with HANDLERS, pyro.validation_enabled(False), poutine.block(), given:
             trace = poutine.trace(self._model).get_trace(*self._args)
         if site.members:
             return torch.stack([pointwise(trace.nodes[name]) for name in site.members])
@@ -129,7 +131,7 @@ class Reading:
     @contextmanager
     def _same_draws(self) -> Iterator[None]:
         """What a program draws by itself, outside of its sites, is the same in every run."""
-        with torch.random.fork_rng(devices=[]):
+        with HANDLERS, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             yield
 
@@ -207,7 +209,7 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
 
     ``pyro.infer.inspect.get_dependencies`` finds the same, in a time that is quadratic.
     """
-    with torch.no_grad(), torch.random.fork_rng(devices=[]), _without_false_alarm():
+    with HANDLERS, torch.no_grad(), torch.random.fork_rng(devices=[]), _without_false_alarm():
         with pyro.validation_enabled(False), TrackProvenance():
             trace = poutine.trace(model).get_trace(*args)
         nodes = {name: node for name, node in trace.nodes.items() if is_sample_site(node)}

@@ -22,7 +22,11 @@ from torch import Tensor
 
 from .._checks import complain
 from .factor import Factor, Means, Variable, message
+from .family import Family
+from .gaussian import Gaussian, MultivariateGaussian
+from .transformed import Transformed
 
+GAUSSIANS = (Gaussian, MultivariateGaussian, Transformed)
 SHORTEST = 2.0**-40  # part of a step, below which a belief stays where it is
 
 
@@ -111,14 +115,15 @@ def toward_valid(
 ) -> Beliefs:
     """The step, halved until it is within the domain and, if asked for, F has not risen.
 
-    Exact messages that add up to no distribution are refused at once."""
+    Exact messages that add up to no distribution are refused at once.
+    """
     family, natural = beliefs.variables[name].family, beliefs.natural[name]
     before = local_free_energy(factors, beliefs, name) if safe else torch.zeros(())
     exact = not safe and not any(factor.approximate for factor in factors)
     part = float(rho)
     while part > rho * (0.5 if exact else SHORTEST):
         candidate = step(natural, toward, part)
-        if bool(family.valid(candidate).all()):
+        if within(family, candidate, exact):
             moved = beliefs.moved({name: candidate})
             if not safe or bool(local_free_energy(factors, moved, name) <= before):
                 return moved
@@ -126,6 +131,18 @@ def toward_valid(
     if safe and bool(family.valid(natural).all()):
         return beliefs
     raise improper(name)
+
+
+def within(family: Family, natural: Tensor, exact: bool) -> bool:
+    """Whether it is a belief, and one that is found again from its means if these are sampled from.
+
+    A covariance that is small beside the square of its location loses its digits there.
+    """
+    if not bool(family.valid(natural).all()):
+        return False
+    if exact or not isinstance(family, GAUSSIANS):
+        return True
+    return bool(family.valid(family.natural(family.mean(natural))).all())
 
 
 def local_free_energy(factors: Sequence[Factor], beliefs: Beliefs, name: str) -> Tensor:

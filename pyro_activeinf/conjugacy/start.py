@@ -13,19 +13,23 @@ from .discrete_chain import DiscreteChain
 from .factor import Factor, Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
-from .rule import Beliefs, gathered
+from .rule import Beliefs, gathered, within
 
 FARTHEST = 1.0  # of a location from that of its prior
 
 
 def started(variable: Variable, factors: Sequence[Factor]) -> Tensor:
-    """What the factors of a variable alone say, with noise that breaks symmetries."""
+    """What the factors of a variable alone say, with noise that breaks symmetries.
+
+    Of those with exact messages, where there are any: others bend, and mislead from afar.
+    """
     natural = variable.family.neutral().expand(variable.shape)
-    priors = [factor for factor in factors if factor.variables == (variable.name,)]
-    if priors:
+    alone = [factor for factor in factors if factor.variables == (variable.name,)]
+    priors = [factor for factor in alone if not factor.approximate]
+    if alone:
         means = {variable.name: variable.family.mean(natural)}
-        said = gathered(priors, variable, means)
-        if bool(variable.family.valid(said).all()):
+        said = gathered(priors or alone, variable, means)
+        if within(variable.family, said, exact=bool(priors)):
             natural = said
     return shaken(variable.family, natural)
 

@@ -33,7 +33,8 @@ class NaturalGradientSVI:
     such a prior has a Gaussian, carried to its support. Where the log-density of a site is linear
     in the statistics of its variables, the gradient is exact: with :math:`\rho = 1` a step is
     one round of coordinate ascent. Elsewhere it is that of samples, reparameterized, with respect
-    to the mean coordinates.
+    to the mean coordinates; a step that would raise F of the same samples is halved until it
+    does not.
 
     Where a plate is subsampled, each step reads the program anew, with other rows. Sites in such
     a plate are local: they are fit to the rows of the step, before the global ones move by
@@ -105,10 +106,11 @@ class NaturalGradientSVI:
         beliefs = self._kept(program)
         local = [name for name in self._order(program) if program.variables[name].scale != 1]
         others = [name for name in self._order(program) if name not in local]
-        for name in local * self.local_sweeps:
-            beliefs = update(_around(factors, name), beliefs, name, 1.0)
-        for name in others:
-            beliefs = update(_around(factors, name), beliefs, name, rho)
+        sizes = [(name, 1.0) for name in local * self.local_sweeps] + [(n, rho) for n in others]
+        for name, size in sizes:
+            around = _around(factors, name)
+            bends = not all(factor.linear(name, beliefs.means) for factor in around)
+            beliefs = update(around, beliefs, name, size, safe=bends)
         loss = float(free_energy(factors, beliefs))
         self.beliefs, self._program, self._traits = beliefs, program, _traits(args)
         self._held = args  # so that no other takes their place

@@ -1,6 +1,7 @@
 """Programs read as factors, against filters, smoothers, sums and what is written by hand."""
 
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -306,3 +307,58 @@ def test_what_a_program_draws_by_itself_is_drawn_once() -> None:
     found, passing = inferred(model)
     assert passing.graph.approximate == []
     torch.testing.assert_close(found["weights"].loc, torch.ones(2), rtol=0, atol=0.02)
+
+
+def cubes(y: Tensor) -> None:
+    """Steep in a vector."""
+    v = pyro.sample("v", dist.MultivariateNormal(torch.zeros(2), torch.eye(2)))
+    with pyro.plate("rows", len(y)):
+        pyro.sample("y", dist.Normal(5 * v.pow(3).sum(), 1.0), obs=y)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_beliefs_begin_at_what_is_exact(seed: int) -> None:
+    torch.manual_seed(seed)
+    with pytest.warns(ApproximateMessageWarning):
+        graph = FactorGraph.from_program(cubes, torch.tensor([0.5, 1.0, 2.0]))
+    precision = -2 * graph.beliefs().natural["v"][2:].reshape(2, 2)
+    torch.testing.assert_close(precision, torch.eye(2))
+    passing = VariationalMessagePassing(graph, max_iter=30)
+    passing.update_beliefs()
+    assert passing.free_energy[-1] < 10
+    assert passing.free_energy.diff().max() <= 0
+
+
+def test_a_mixture_has_the_support_of_its_components() -> None:
+    def model(y: Tensor) -> None:
+        sides = dist.Normal(torch.tensor([-3.0, 3.0]), 1.0)
+        kind = dist.Categorical(torch.ones(2))
+        level = pyro.sample("level", dist.MixtureSameFamily(kind, sides))
+        pyro.sample("y", dist.Normal(level, 0.1), obs=y)
+
+    torch.manual_seed(0)
+    with pytest.warns(ApproximateMessageWarning):
+        graph = FactorGraph.from_program(model, torch.tensor(2.0))
+    found = VariationalMessagePassing(graph).update_beliefs()["level"]
+    assert isinstance(found, dist.TransformedDistribution)
+    values = found.sample(torch.Size([2000]))
+    assert float(values.mean()) == pytest.approx((2.0 / 0.01 + 3.0) / 101, abs=0.02)
+
+
+def test_programs_are_read_in_several_threads() -> None:
+    def level(shift: float) -> float:
+        x = torch.arange(5).double() + shift
+        found = []
+        for _ in range(5):
+
+            def model() -> None:
+                mean = pyro.sample("mean", dist.Normal(0.0, 100.0))
+                with pyro.plate("rows", 5):
+                    pyro.sample("x", dist.Normal(mean, 1.0), obs=x)
+
+            graph = FactorGraph.from_program(model)
+            found.append(VariationalMessagePassing(graph).update_beliefs()["mean"].mean.item())
+        return max(abs(each - (2 + shift) * 5 / (5 + 1e-4)) for each in found)
+
+    with ThreadPoolExecutor(2) as pool:
+        assert max(pool.map(level, [0.0, 10.0])) < 1e-5

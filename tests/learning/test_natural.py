@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pyro_activeinf.conjugacy import ApproximateMessageWarning, Laplace
 from pyro_activeinf.learning import NaturalGradientSVI, RobbinsMonro
+from pyro_activeinf.messages import FactorGraph, VariationalMessagePassing
 
 TIGHT = {"rtol": 1e-8, "atol": 1e-8}
 
@@ -257,3 +258,22 @@ def test_a_program_that_cannot_be_read_leaves_beliefs_as_they_are() -> None:
         svi.step()
     assert svi.beliefs is before
     assert svi.steps == 1
+
+
+def test_steep_sites_are_walked_down() -> None:
+    pyro.set_rng_seed(0)
+    y = torch.tensor([0.5, 1.0, 2.0])
+
+    def model(y: Tensor) -> None:
+        v = pyro.sample("v", dist.MultivariateNormal(torch.zeros(4), torch.eye(4)))
+        with pyro.plate("rows", 3):
+            pyro.sample("y", dist.Normal(v.exp().sum(), 1.0), obs=y)
+
+    svi = NaturalGradientSVI(model)
+    with pytest.warns(ApproximateMessageWarning):
+        losses = [svi.step(y) for _ in range(25)]
+    with pytest.warns(ApproximateMessageWarning):
+        least = VariationalMessagePassing(FactorGraph.from_program(model, y))
+    least.update_beliefs()
+    assert losses[0] < 1e3
+    assert losses[-1] == pytest.approx(float(least.free_energy[-1]), abs=1.0)

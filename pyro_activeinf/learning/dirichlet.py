@@ -51,10 +51,10 @@ class DirichletUpdate:
     cap: float = math.inf
 
     def __post_init__(self) -> None:
-        if not callable(self.rate) and not 0 <= self.rate < math.inf:
-            raise ValueError(complain("rate", "a finite number >= 0", self.rate))
-        if not callable(self.forgetting) and not 0 <= self.forgetting <= 1:
-            raise ValueError(complain("forgetting", "a number from 0 to 1", self.forgetting))
+        _require_rates(
+            0.0 if callable(self.rate) else self.rate,
+            0.0 if callable(self.forgetting) else self.forgetting,
+        )
         if not self.cap > 0:
             raise ValueError(complain("cap", "a number above 0", self.cap))
 
@@ -66,14 +66,25 @@ class DirichletUpdate:
             prior: what is forgotten towards.
             seen: expected counts.
             update: its number, from 0 on.
+
+        Raises:
+            ValueError: where a schedule leaves the range of its number.
         """
         rate = self.rate(update) if callable(self.rate) else self.rate
         lost = self.forgetting(update) if callable(self.forgetting) else self.forgetting
+        _require_rates(rate, lost)
         learned = prior + (1 - lost) * (counts - prior) + rate * seen
         if math.isinf(self.cap):
             return learned
         total = learned.sum(-1, keepdim=True)
         return learned * (self.cap / total).clamp(max=1.0)
+
+
+def _require_rates(rate: float, forgetting: float) -> None:
+    if not 0 <= rate < math.inf:
+        raise ValueError(complain("rate", "a finite number >= 0", rate))
+    if not 0 <= forgetting <= 1:
+        raise ValueError(complain("forgetting", "a number from 0 to 1", forgetting))
 
 
 @dataclass(frozen=True)
@@ -113,8 +124,8 @@ def learn_dirichlet(
         The expected counts, by the names of the tables.
 
     Raises:
-        ValueError: for a model without tables, or observations that are impossible or malformed;
-            the counts are then as they were.
+        ValueError: for a model without tables, tables of another model, or observations that are
+            impossible or malformed; the counts are then as they were.
 
     Reference: Friston et al. (2016), "Active inference and learning"; Beal (2003), "Variational
     algorithms for approximate Bayesian inference", ch. 3.
@@ -129,7 +140,7 @@ def learn_dirichlet(
         [[2.0, 3.0], [1.0, 1.0]]
     """
     filter = model if isinstance(model, ExactFilter) else ExactFilter(model)
-    tables_of(filter.model)
+    tables = chosen_of(filter.model, tables)
     found: Counts = {}
     energy: list[Tensor] = []
     for seen, done in _episodes(observations, actions):
@@ -172,6 +183,23 @@ def tables_of(model: Any) -> dict[str, CategoricalTable]:
     return found
 
 
+def chosen_of(
+    model: Any, tables: Iterable[CategoricalTable] | None
+) -> tuple[CategoricalTable, ...]:
+    """The tables of a model that learn: all, or those that are asked for.
+
+    Raises:
+        ValueError: where there are none, or one is not of the model.
+    """
+    own = tables_of(model)
+    chosen = tuple(own.values() if tables is None else tables)
+    if any(table not in set(own.values()) for table in chosen):
+        raise ValueError(
+            complain("tables", f"some of the model's own, {list(own)}", "one that is not")
+        )
+    return chosen
+
+
 def added(first: Counts, second: Counts) -> Counts:
     """The sum of counts, table by table."""
     found = dict(first)
@@ -184,11 +212,14 @@ def added(first: Counts, second: Counts) -> Counts:
 def apply(
     found: Counts,
     rule: DirichletUpdate,
-    tables: Iterable[CategoricalTable] | None,
+    tables: Iterable[CategoricalTable],
     update: int,
 ) -> None:
-    """Change the counts of tables in place."""
-    chosen = None if tables is None else set(tables)
-    for table, seen in found.items():
-        if isinstance(table, CategoricalTable) and (chosen is None or table in chosen):
-            table.counts.copy_(rule(table.counts, table.prior, seen, update))
+    """Change the counts of tables in place: all of them, or none where the rule raises."""
+    changed = {
+        table: rule(table.counts, table.prior, found[table], update)
+        for table in tables
+        if table in found
+    }
+    for table, counts in changed.items():
+        table.counts.copy_(counts)

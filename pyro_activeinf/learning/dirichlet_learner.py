@@ -17,7 +17,7 @@ from ..filters.smoothing import backward
 from ..models import CategoricalTable
 from ..records import SoftObservation
 from .counts import Counts, count, expected_counts, log_weights_of, named
-from .dirichlet import DirichletUpdate, added, apply, tables_of
+from .dirichlet import DirichletUpdate, added, apply, chosen_of, tables_of
 from .learner import Experience, Learner
 
 
@@ -77,7 +77,8 @@ class DirichletLearner(Learner):
         updates: how often the tables have changed.
 
     Raises:
-        ValueError: for a model without tables.
+        ValueError: for a model without tables, or tables of another model.
+        TypeError: for an occasion that is none.
 
     Reference: Friston et al. (2016), "Active inference and learning".
 
@@ -99,10 +100,13 @@ class DirichletLearner(Learner):
         rule: DirichletUpdate | None = None,
         tables: Iterable[CategoricalTable] | None = None,
     ) -> None:
+        if not isinstance(occasion, Occasion | None):
+            raise TypeError(complain("occasion", "EachStep() or EachEpisode(number)", occasion))
         self._tables = tables_of(model)
         self.model: Any = model
         self.occasion, self.rule = occasion, rule
         self.tables = None if tables is None else tuple(tables)
+        self._chosen = chosen_of(model, self.tables)
         self._when = EachEpisode() if occasion is None else occasion
         self._how = DirichletUpdate() if rule is None else rule
         self.updates = 0
@@ -171,7 +175,7 @@ class DirichletLearner(Learner):
         self._forget()
 
     def _learn(self, found: Counts) -> None:
-        apply(found, self._how, self.tables, self.updates)
+        apply(found, self._how, self._chosen, self.updates)
         self.updates += 1
 
     def _forget(self) -> None:

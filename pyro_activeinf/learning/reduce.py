@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,13 +30,28 @@ class Priors(Hypotheses):
     """Priors that are given.
 
     Args:
-        given: each of the table's shape, ``(*parents, size)``.
+        given: each of the table's shape, ``(*parents, size)``, or broadcasting to it.
+
+    Raises:
+        ValueError: for none, for counts below 0 or not finite, or of another shape.
     """
 
     given: Sequence[Tensor]
 
+    def __post_init__(self) -> None:
+        if not len(self.given):
+            raise ValueError(complain("given", "at least one prior", "none"))
+        for other in self.given:
+            if not bool(((other >= 0) & (other < math.inf)).all()):
+                raise ValueError(complain("given", "finite counts >= 0", other.tolist()))
+
     def __call__(self, prior: Tensor, seen: Tensor) -> Tensor:
         """See the class."""
+        for other in self.given:
+            dims = zip(reversed(other.shape), reversed(prior.shape), strict=False)
+            if other.dim() > prior.dim() or any(n not in (1, size) for n, size in dims):
+                expected = f"priors of shape {tuple(prior.shape)}"
+                raise ValueError(complain("given", expected, f"shape {tuple(other.shape)}"))
         return torch.stack([other.to(prior).expand_as(prior) for other in self.given])
 
 
@@ -119,6 +135,9 @@ def reduce(
     Returns:
         The evidence and the choice for each row.
 
+    Raises:
+        TypeError: for a table that is none.
+
     Reference: as of :func:`reduction_gain`; Da Costa et al. (2020), "Active inference on discrete
     state-spaces: a synthesis", on structure learning.
 
@@ -130,6 +149,8 @@ def reduce(
         >>> table.expected.round(decimals=3).tolist()
         [[0.999, 0.0, 0.0, 0.0]]
     """
+    if not isinstance(table, CategoricalTable):
+        raise TypeError(complain("table", "a models.CategoricalTable", type(table).__name__))
     prior, counts = table.prior, table.counts
     seen = (counts - prior).clamp(min=0)
     others = (hypotheses or Prune())(prior, seen)

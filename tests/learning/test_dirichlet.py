@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -6,7 +7,12 @@ import torch
 from torch import Tensor
 
 from pyro_activeinf.filters import ExactFilter
-from pyro_activeinf.learning import DirichletUpdate, RobbinsMonro, learn_dirichlet
+from pyro_activeinf.learning import (
+    DirichletLearner,
+    DirichletUpdate,
+    RobbinsMonro,
+    learn_dirichlet,
+)
 from pyro_activeinf.models import POMDP, CategoricalTable, TMaze
 from pyro_activeinf.records import ExpectedFreeEnergyTerms, FreeEnergyTerms, Trajectory
 from tests.learning.counted import (
@@ -156,3 +162,34 @@ def test_parameters_learn_in_place() -> None:
     learn_dirichlet(model, {"o0": torch.tensor([0, 0])})
     assert look.counts is counts
     assert_close(counts.detach(), [[3.0, 1.0], [1.0, 1.0]])
+
+
+@pytest.mark.parametrize(
+    ("rule", "wrong"),
+    [
+        (DirichletUpdate(rate=lambda update: -5.0), "rate"),
+        (DirichletUpdate(forgetting=lambda update: 3.0), "forgetting"),
+    ],
+)
+def test_a_schedule_that_leaves_its_range_changes_nothing(
+    rule: DirichletUpdate, wrong: str
+) -> None:
+    look, move = CategoricalTable(torch.ones(2, 2)), CategoricalTable(torch.ones(2, 1, 2))
+    model = POMDP(A=[look], B=[move], D=[torch.tensor([1.0, 0.0])])
+    with pytest.raises(ValueError, match=f"`{wrong}`"):
+        learn_dirichlet(model, {"o0": torch.tensor([0, 1])}, torch.tensor([0]), rule)
+    assert_close(look.counts, torch.ones(2, 2))
+    assert_close(move.counts, torch.ones(2, 1, 2))
+
+
+def test_tables_of_another_model_are_refused() -> None:
+    look, other = CategoricalTable(torch.ones(2, 2)), CategoricalTable(torch.ones(2, 2))
+    model = POMDP(A=[look], B=[torch.eye(2)[..., None]], D=[torch.tensor([1.0, 0.0])])
+    with pytest.raises(ValueError, match="`tables`: expected some of the model's own"):
+        learn_dirichlet(model, {"o0": torch.tensor([0, 0])}, tables=[look, other])
+    assert_close(look.counts, torch.ones(2, 2))
+    with pytest.raises(ValueError, match="`tables`"):
+        DirichletLearner(model, tables=[other])
+    occasion: Any = "step"
+    with pytest.raises(TypeError, match="`occasion`: expected EachStep"):
+        DirichletLearner(model, occasion)

@@ -1,4 +1,5 @@
 import itertools
+from typing import Any
 
 import pytest
 import torch
@@ -76,3 +77,17 @@ def test_counts_below_the_prior_count_as_nothing_seen() -> None:
 def test_a_wrong_remainder_is_refused() -> None:
     with pytest.raises(ValueError, match="remainder"):
         Prune(1.0)
+
+
+@pytest.mark.parametrize(
+    "given", [[], [torch.tensor([-1.0, 1.0])], [torch.ones(7)], [torch.ones(2, 2, 2)]]
+)
+def test_wrong_priors_are_refused(given: list[torch.Tensor]) -> None:
+    table = seen(torch.ones(2, 2), [[8.0, 0.0], [0.0, 8.0]])
+    before = table.counts.clone()
+    with pytest.raises(ValueError, match="`given`"):
+        reduce(table, Priors(given))
+    assert_close(table.counts, before)
+    counts: Any = before
+    with pytest.raises(TypeError, match="`table`: expected"):
+        reduce(counts)

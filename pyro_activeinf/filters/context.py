@@ -13,10 +13,10 @@ from ..compile import Site
 from ..records import Belief
 
 M = TypeVar("M")
-B = TypeVar("B", bound=Belief, covariant=True)
+B_co = TypeVar("B_co", bound=Belief, covariant=True)
 
 
-class Context(ABC, Generic[M, B]):
+class Context(ABC, Generic[M, B_co]):
     """State sites of a filter that another model predicts, and messages about them.
 
     A *message* holds what was seen so far for every joint value c of these sites (the last one
@@ -72,7 +72,7 @@ class Context(ABC, Generic[M, B]):
         """log p(o_{0:t} | c), ``(*batch, values)``, in nats."""
 
     @abstractmethod
-    def belief(self, message: M, log_prior: Tensor, step: int) -> B:
+    def belief(self, message: M, log_prior: Tensor, step: int) -> B_co:
         """q(s_t) under log p(c) ``(*batch, values)``.
 
         Raises:

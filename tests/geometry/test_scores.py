@@ -51,8 +51,8 @@ def test_scores_of_a_flow_without_an_inverse_have_mean_zero() -> None:
     torch.manual_seed(3)
     flow = transforms.planar(2)
     fn = dist.TransformedDistribution(dist.Normal(torch.zeros(2), 1.0).to_event(1), [flow])
-    found = gradients(log_probs(fn, 2000), list(flow.parameters()))
-    error = found.std(0) / 2000**0.5
+    found = gradients(log_probs(fn, 300), list(flow.parameters()))
+    error = found.std(0) / 300**0.5
     assert ((found.mean(0) / error).abs() < 4).all()
     assert found.abs().max() > 0.1
 

@@ -28,6 +28,7 @@ PAGES = [
     "choosing_a_guide.md",
     "choosing_a_flow.md",
     "hierarchies.md",
+    "deep_latent_models.md",
     "families.md",
     "update_rule.md",
     "coming_from_pymdp.md",

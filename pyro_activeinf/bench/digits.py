@@ -166,6 +166,8 @@ def _dots(axes: Axes, rows: Sequence[tuple[str, Sequence[float]]]) -> None:
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(visible=True, axis="x", alpha=0.3)
+    axes.locator_params(axis="x", nbins=5)
+    axes.tick_params(axis="x", labelsize="small")
     axes.margins(x=0.1)
 
 

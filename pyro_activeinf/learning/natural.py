@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.utils import _pytree as pytree
 
-from .._checks import complain, positive_int
+from .._checks import complain, known_names, positive_int
 from ..conjugacy import (
     Approximation,
     Beliefs,
@@ -166,7 +166,10 @@ class NaturalGradientSVI:
         return new.moved(kept)
 
     def _order(self, program: Program) -> tuple[str, ...]:
-        return usual_order(program.variables) if self.order is None else self.order
+        if self.order is None:
+            return usual_order(program.variables)
+        known_names("order", self.order, list(program.variables))
+        return self.order
 
 
 def _size(rho: float | Schedule, step: int) -> float:

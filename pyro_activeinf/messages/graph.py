@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import typing
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -79,8 +80,10 @@ class FactorGraph:
 
         Raises:
             ValueError: for a name that is taken, or coordinates of another shape.
+            TypeError: for a family that is none.
         """
         self._require_new(name)
+        _require_family(family)
         found = Variable(name, family, batch_dims(batch_shape))
         if initial is not None:
             self._starts[name] = _start(found, initial)
@@ -91,14 +94,25 @@ class FactorGraph:
         """Add a known value ``(*batch, *event)``; returns its name.
 
         Raises:
-            ValueError: for a name that is taken, or values that are not finite.
+            ValueError: for a name that is taken, or values that are not finite or that the
+                family does not have.
+            TypeError: for a family that is none.
         """
         self._require_new(name)
+        _require_family(family)
         seen = _double(torch.as_tensor(value))
         if not bool(seen.isfinite().all()):
             way_out = "Leave out what is missing, or make it a variable."
             raise ValueError(complain(name, "finite numbers", "NaN or infinity", way_out))
-        self.observed[name] = family.moments(family.statistics(seen))
+        event = tuple(seen.shape[seen.dim() - len(family.event_shape) :])
+        if event != family.event_shape:
+            expected = f"values of shape (*batch, {str(family.event_shape)[1:-1]})"
+            raise ValueError(complain(name, expected, f"shape {tuple(seen.shape)}"))
+        statistics = family.statistics(seen)
+        if bool(statistics.isnan().any()):
+            expected = f"values that {type(family).__name__} may have"
+            raise ValueError(complain(name, expected, "one out of range"))
+        self.observed[name] = family.moments(statistics)
         self.log_base = self.log_base + family.log_base(seen).sum()
         return name
 
@@ -116,7 +130,8 @@ class FactorGraph:
                 is handed over as moments.
 
         Raises:
-            ValueError: for a name that is unknown or taken.
+            ValueError: for a name that is unknown or taken, arguments that are missing or too
+                many, or a variable whose family has not the moments that are asked for.
         """
         if isinstance(function, Factor):
             self._add(function)
@@ -124,6 +139,7 @@ class FactorGraph:
         label = name or self._label(getattr(function, "__name__", "factor"))
         unknown, known = {}, {}
         hints = _hints(function)
+        _require_arguments(label, function, arguments)
         for argument, value in arguments.items():
             key = value.name if isinstance(value, Variable) else value
             if isinstance(key, str):
@@ -134,7 +150,10 @@ class FactorGraph:
                 known[argument] = self.observed[key]
             else:
                 known[argument] = _moments(hints.get(argument), value)
-        self._add(ExpectedLogDensity(label, function, unknown, known))
+        made = ExpectedLogDensity(label, function, unknown, known)
+        for argument, variable in unknown.items():
+            _require_moments(made, argument, hints.get(argument), variable)
+        self._add(made)
 
     @classmethod
     def from_program(cls, model: Callable[..., Any], *args: Any, **options: Any) -> FactorGraph:
@@ -236,6 +255,46 @@ def _start(variable: Variable, initial: Tensor) -> Tensor:
         expected = f"natural coordinates of shape {variable.shape}, within the domain"
         raise ValueError(complain("initial", expected, f"shape {tuple(natural.shape)}"))
     return natural
+
+
+def _require_family(family: Any) -> None:
+    if not isinstance(family, Family):
+        raise TypeError(
+            complain("family", "a family of beliefs, such as messages.Gaussian()", repr(family))
+        )
+
+
+def _require_arguments(
+    name: str, function: Callable[..., Any], arguments: Mapping[str, Any]
+) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(**arguments)
+    except TypeError as wrong:
+        expected = f"the arguments {list(signature.parameters)}"
+        raise ValueError(complain(name, expected, f"{list(arguments)}: {wrong}")) from None
+
+
+def _require_moments(
+    factor: ExpectedLogDensity, argument: str, kind: Any, variable: Variable
+) -> None:
+    """A family of another kind may do, if it has the moments that are used."""
+    missing = set(getattr(kind, "_fields", ())) - set(variable.family.moments_type._fields)
+    if missing and not _computes(factor):
+        expected = f"a variable with the moments {list(kind._fields)}"
+        got = f"'{variable.name}', {type(variable.family).__name__}, without {sorted(missing)}"
+        raise ValueError(complain(argument, expected, got))
+
+
+def _computes(factor: ExpectedLogDensity) -> bool:
+    """Whether a factor finds all moments that it uses."""
+    variables = factor.unknown.values()
+    means = {v.name: v.family.mean(v.family.neutral().expand(v.shape)) for v in variables}
+    try:
+        factor.expected(means)
+    except AttributeError:
+        return False
+    return True
 
 
 def _hints(function: Callable[..., Any]) -> Mapping[str, Any]:

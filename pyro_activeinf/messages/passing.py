@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .._checks import nonnegative, positive_int
+from .._checks import complain, nonnegative, positive_int
 from ..conjugacy import Beliefs
 from .graph import FactorGraph
 from .schedules import Messages, Schedule, Sequential
@@ -31,6 +31,7 @@ class VariationalMessagePassing:
 
     Raises:
         ValueError: for numbers out of their ranges, or a graph that lacks something.
+        TypeError: for a graph or a schedule that is none.
 
     Attributes:
         beliefs: what is believed now.
@@ -59,6 +60,10 @@ class VariationalMessagePassing:
         tolerance: float = 1e-9,
         schedule: Schedule | None = None,
     ) -> None:
+        if not isinstance(graph, FactorGraph):
+            raise TypeError(complain("graph", "a FactorGraph", repr(graph)))
+        if not isinstance(schedule, Schedule | None):
+            raise TypeError(complain("schedule", "Sequential(), Parallel()", repr(schedule)))
         self.graph = graph
         self.max_iter = positive_int("max_iter", max_iter)
         self.tolerance = nonnegative("tolerance", tolerance)

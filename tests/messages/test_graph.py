@@ -1,9 +1,12 @@
 """Graphs that are built by hand, and mistakes in building them."""
 
+from typing import Any, cast
+
 import pytest
 import torch
 from torch import Tensor
 
+from pyro_activeinf import messages
 from pyro_activeinf.conjugacy.precision import GammaMoments
 from pyro_activeinf.messages import (
     Categorical,
@@ -91,3 +94,43 @@ def test_every_variable_is_in_a_factor(graph: FactorGraph) -> None:
     graph.variable("alone", Gaussian())
     with pytest.raises(ValueError, match="a variable in at least one factor"):
         VariationalMessagePassing(graph)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "arguments"),
+    [
+        ("gaussian_1", {"x": "level", "mean": 0.0}),
+        ("gaussian_1", {"y": "level", "mean": 0.0, "precision": 1.0}),
+        ("mean", {"x": "level", "mean": "noise", "precision": 1.0}),
+    ],
+)
+def test_arguments_fit_their_factor(wrong: str, arguments: dict[str, Any]) -> None:
+    graph = FactorGraph()
+    graph.variable("level", messages.Gaussian())
+    graph.variable("noise", messages.Gamma())
+    graph.factor(library.gaussian, x="level", mean=0.0, precision=1.0)
+    with pytest.raises(ValueError, match=f"`{wrong}`: expected"):
+        graph.factor(library.gaussian, **arguments)
+    assert list(graph.factors) == ["gaussian"]
+
+
+def test_families_are_those_of_beliefs() -> None:
+    graph, family = FactorGraph(), cast(Any, torch.distributions.Normal)
+    with pytest.raises(TypeError, match="`family`: expected a family of beliefs"):
+        graph.variable("level", family)
+    with pytest.raises(TypeError, match="`family`"):
+        graph.observe("level", family, torch.ones(2))
+    with pytest.raises(ValueError, match="values of shape"):
+        graph.observe("level", messages.MultivariateGaussian(2), torch.ones(3))
+    with pytest.raises(ValueError, match="values that Gamma may have"):
+        graph.observe("level", messages.Gamma(), torch.tensor(-1.0))
+    assert not graph.variables
+    assert not graph.observed
+
+
+def test_a_graph_and_a_schedule_are_asked_for() -> None:
+    wrong: Any = "parallel"
+    with pytest.raises(TypeError, match="`graph`: expected a FactorGraph"):
+        messages.VariationalMessagePassing(wrong)
+    with pytest.raises(TypeError, match="`schedule`"):
+        messages.VariationalMessagePassing(FactorGraph(), schedule=wrong)

@@ -146,7 +146,8 @@ class DirichletLearner(Learner):
                     "filter",
                     "an ExactFilter of the learner's model",
                     filter,
-                    "Give agent and learner the same model.",
+                    "Agent(model, filter=ExactFilter(model), learner=DirichletLearner(model), ..): "
+                    "the same model for all, and a filter of joint states.",
                 )
             )
         return filter

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pyro_activeinf.agents import Agent
 from pyro_activeinf.envs import TMaze as World
-from pyro_activeinf.filters import ExactFilter
+from pyro_activeinf.filters import ExactFilter, FactorizedFilter
 from pyro_activeinf.learning import (
     DirichletLearner,
     DirichletUpdate,
@@ -138,6 +138,10 @@ def test_filters_of_other_models_are_refused() -> None:
     learner, filter = DirichletLearner(Learned()), ExactFilter(Learned())
     with pytest.raises(ValueError, match="learner's model"):
         learner.experience(Experience(filter, None, {}, filter.initial()))
+    model = Learned()
+    factors = FactorizedFilter(model)
+    with pytest.raises(ValueError, match="a filter of joint states"):
+        DirichletLearner(model).experience(Experience(factors, None, {}, factors.initial()))
     with pytest.raises(ValueError, match="CategoricalTable"):
         DirichletLearner(TMaze())
     with pytest.raises(ValueError, match="at least 1"):

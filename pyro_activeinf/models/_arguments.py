@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
-from .._checks import positive as positive
 
 Cell = tuple[int, int]
 

@@ -11,7 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ._arguments import positive
+from .._checks import positive
 from .base import GenerativeModel
 
 State = tuple[Tensor, Tensor]

@@ -12,8 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
-from .._checks import complain, positive_int
-from ._arguments import positive
+from .._checks import complain, positive, positive_int
 from .base import GenerativeModel
 from .neural_heads import Ensemble
 from .neural_views import action_features, action_width

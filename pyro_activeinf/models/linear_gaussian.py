@@ -11,8 +11,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .._checks import complain, numbers
-from ._arguments import positive
+from .._checks import complain, numbers, positive
 from .base import GenerativeModel
 
 

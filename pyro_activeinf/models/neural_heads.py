@@ -15,8 +15,7 @@ from pyro.nn import PyroModule, PyroSample
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from .._checks import complain, positive_int
-from ._arguments import positive
+from .._checks import complain, positive, positive_int
 
 
 class Member(dist.Categorical):

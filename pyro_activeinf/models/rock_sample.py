@@ -13,8 +13,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .._checks import complain, positive_int
-from ._arguments import Cell, cells, numbers, positive
+from .._checks import complain, positive, positive_int
+from ._arguments import Cell, cells, numbers
 from .base import GenerativeModel
 from .preferences import LogPreferences
 

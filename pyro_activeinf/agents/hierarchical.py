@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, complain, known_names
-from ..compile import Settled
+from ..compile import Settled, depends_on_step
 from ..filters import JointBelief
-from ..records import PolicyPosterior
+from ..records import Belief, PolicyPosterior
 from . import keeping_levels
 from .actor import Actor
 from .choosing import count, drawn, sharpened
 from .floors import LevelState
 from .hierarchical_belief import HierarchicalBelief, level_terms
 from .level import Level, as_level
+from .members import at_own_steps
 from .outward import Lowest, Outward
 from .tower import Chosen, Tower, both
 
@@ -87,8 +88,8 @@ class HierarchicalAgent(Actor):
                 :meth:`act`: of the lowest level, or number of the level (1 = lowest) to action.
 
         Raises:
-            ValueError: for an unknown site, an impossible observation, or a missing action. The
-                beliefs are then unchanged.
+            ValueError: for an unknown site or level, an impossible observation, or a missing
+                action. The beliefs are then unchanged.
         """
         seen = self._by_level(observation)
         with Settled():
@@ -110,6 +111,7 @@ class HierarchicalAgent(Actor):
         ended = self._ended(self.states)
         taken = dict(self.actions)
         if isinstance(action, Mapping):
+            self._require_levels(action)
             taken |= {number - 1: each for number, each in action.items()}
         elif action is not None:
             taken[0] = action
@@ -123,13 +125,18 @@ class HierarchicalAgent(Actor):
                 taken[i] = self._decided(i)
         return self.tower.advanced(self.states, taken, ended)
 
+    def _require_levels(self, numbers: Iterable[Any]) -> None:
+        levels = range(1, len(self.tower.floors) + 1)
+        unknown = [number for number in numbers if number not in levels]
+        if unknown:
+            expected = f"numbers of levels from 1 (the lowest) to {len(levels)}"
+            raise ValueError(complain("action", expected, unknown))
+
     def _ended(self, states: Sequence[LevelState]) -> list[Chosen]:
         """Whether each level has come to the end of the step of the level above."""
         found: list[Chosen] = []
         for floor, state in zip(self.tower.floors[:-1], states, strict=False):
-            over = state.ticks >= floor.level.steps_per_update
-            if floor.level.until is not None:
-                over = over | torch.as_tensor(floor.level.until(state.belief))
+            over = floor.level.over(state.ticks, state.belief)
             same = bool(over.all()), not bool(over.any())
             found.append(True if same[0] else False if same[1] else over)
         return found
@@ -191,15 +198,25 @@ class HierarchicalAgent(Actor):
         ]
 
     def _planned(self, i: int) -> PolicyPosterior:
-        floor = self.tower.floors[i]
-        if i not in self.posteriors and self.belief is not None:
-            planner, beliefs = floor.level.planner, self.belief.levels
-            above = beliefs[i + 1] if floor.wishes else None
-            if floor.wishes is None or not isinstance(above, JointBelief):
-                self.posteriors[i] = planner(floor.filter, beliefs[i])
+        if i not in self.posteriors and self.belief is not None and self.states is not None:
+            beliefs, ticks = self.belief.levels, self.states[i].ticks
+            own, above = beliefs[i], beliefs[min(i + 1, len(beliefs) - 1)]
+            plan = partial(self._scored, i)
+            if bool((ticks == ticks.flatten()[:1]).all()) or not self._timed(i):
+                self.posteriors[i] = plan(own, above)
             else:
-                self.posteriors[i] = floor.wishes.plan(planner, beliefs[i], above)
+                self.posteriors[i] = at_own_steps(plan, own, above, ticks - 1)
         return self.posteriors[i]
+
+    def _scored(self, i: int, own: Belief, above: Belief) -> PolicyPosterior:
+        floor = self.tower.floors[i]
+        if floor.wishes is None or not isinstance(above, JointBelief):
+            return floor.level.planner(floor.filter, own)
+        return floor.wishes.plan(floor.level.planner, own, above)
+
+    def _timed(self, i: int) -> bool:
+        """Whether what a level prefers differs from one of its time steps to another."""
+        return depends_on_step(self.tower.floors[i].level.model)
 
     def _decided(self, i: int) -> Tensor:
         if i not in self.actions:
@@ -232,7 +249,8 @@ class HierarchicalAgent(Actor):
 
         Kept are what each level believes and where it is in its step, actions that were chosen,
         and the parameters of the models; planners, filters and clocks as far as plain values
-        describe them. Not the programs, nor plans, nor torch's generator.
+        describe them, and what planners go on from. Not the programs, nor plans, nor torch's
+        generator.
 
         Args:
             path: the file; its folder exists.
@@ -280,4 +298,5 @@ class HierarchicalAgent(Actor):
         kind = keeping_levels.outward_of(kept) if outward is None else outward
         agent = cls(found, kind)
         keeping_levels.restore(agent, kept)
+        keeping_levels.resume(agent, kept, levels)
         return agent

@@ -34,16 +34,15 @@ def save(path: str | os.PathLike[str], agent: Agent) -> None:
         "planner": recipe(agent.planner, planning),
         "filter": recipe(agent.filter, filters),
         "learner": None if learner is None else recipe(learner, learning) or {"name": ""},
-        "search": _search(agent),
+        "search": search(agent.planner, agent.filter),
         "learned": None if learner is None else learner.state_dict(),
     }
     checkpoint.save(path, KIND, state)
 
 
-def _search(agent: Agent) -> Mapping[str, Any] | None:
-    """Where the planner would begin its next search."""
-    planner = agent.planner
-    return planner.solution(agent.filter) if isinstance(planner, planning.Resumable) else None
+def search(planner: planning.Planner, filter: filters.Filter) -> Mapping[str, Any] | None:
+    """Where a planner would begin its next search."""
+    return planner.solution(filter) if isinstance(planner, planning.Resumable) else None
 
 
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -110,11 +109,11 @@ def restore(agent: Agent, kept: dict[str, Any]) -> None:
     agent.belief, agent.action = from_plain(kept["belief"]), kept["action"]
 
 
-def resume(agent: Agent, kept: Mapping[str, Any]) -> None:
+def resume(planner: planning.Planner, filter: filters.Filter, kept: Mapping[str, Any]) -> None:
     """Let a planner begin its next search where that of the file would have."""
-    search = kept.get("search")
-    if search is not None and isinstance(agent.planner, planning.Resumable):
-        agent.planner.resume(agent.filter, search)
+    found = kept.get("search")
+    if found is not None and isinstance(planner, planning.Resumable):
+        planner.resume(filter, found)
 
 
 def parameters(model: Any) -> dict[str, Any]:

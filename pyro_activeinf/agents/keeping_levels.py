@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checkpoint, filters, planning
 from .._checks import complain
-from . import outward
-from .keeping import parameters, require_fit, restore_model
+from . import keeping, outward
+from .floors import Floor
+from .keeping import parameters, require_fit, restore_model, search
 from .level import Level
 from .plain import from_plain, to_plain
 from .recipes import made, recipe
@@ -23,7 +24,7 @@ KIND = "hierarchical agent"
 def save(path: str | os.PathLike[str], agent: HierarchicalAgent) -> None:
     """Write an agent to a file, as a whole or not at all."""
     state = {
-        "levels": [_described(floor.level) for floor in agent.tower.floors],
+        "levels": [_described(floor) for floor in agent.tower.floors],
         "outward": recipe(agent.outward, outward),
         "batch_shape": tuple(agent.batch_shape),
         "states": to_plain("states", agent.states),
@@ -33,7 +34,8 @@ def save(path: str | os.PathLike[str], agent: HierarchicalAgent) -> None:
     checkpoint.save(path, KIND, state)
 
 
-def _described(level: Level) -> dict[str, Any]:
+def _described(floor: Floor) -> dict[str, Any]:
+    level = floor.level
     return {
         "model": parameters(level.model),
         "planner": recipe(level.planner, planning),
@@ -41,6 +43,7 @@ def _described(level: Level) -> dict[str, Any]:
         "steps_per_update": level.steps_per_update,
         "until": level.until is not None,
         "action_precision": level.action_precision,
+        "search": search(level.planner, floor.filter),
     }
 
 
@@ -101,3 +104,10 @@ def restore(agent: HierarchicalAgent, kept: dict[str, Any]) -> None:
     agent.states = from_plain(kept["states"])
     agent.belief = from_plain(kept["belief"])
     agent.actions = from_plain(kept["actions"])
+
+
+def resume(agent: HierarchicalAgent, kept: dict[str, Any], given: Sequence[Any]) -> None:
+    """Let planners that come from the file begin where those of the file would have."""
+    for floor, part, each in zip(agent.tower.floors, kept["levels"], given, strict=True):
+        if not isinstance(each, Level):
+            keeping.resume(floor.level.planner, floor.filter, part)

@@ -6,13 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from .._checks import complain, nonnegative, positive_int
 from ..compile import Programs
-from ..filters import Bank, ExactFilter
+from ..filters import Bank, ExactFilter, Filter
 from ..planning import Planner, Variational
 from ..records import Belief
+
+PROGRAMS = "initial", "transition", "observe"
 
 
 def next_action() -> Planner:
@@ -37,7 +41,7 @@ class Level:
 
     Raises:
         ValueError: for a number of steps below one, or a negative precision.
-        TypeError: for a model or a planner that is none.
+        TypeError: for a model, a planner, a filter or a condition that is none.
 
     Example:
         >>> from pyro_activeinf.models import TMaze
@@ -53,14 +57,41 @@ class Level:
     action_precision: float = 16.0
 
     def __post_init__(self) -> None:
-        if isinstance(self.model, type) or not hasattr(self.model, "transition"):
-            raise TypeError(
-                complain("model", "a model with initial, transition and observe", self.model)
-            )
+        if isinstance(self.model, type) or not all(hasattr(self.model, p) for p in PROGRAMS):
+            expected = "a model with initial, transition and observe"
+            way_out = "Of an Agent, give Level(agent.model, agent.planner, agent.filter)."
+            raise TypeError(complain("model", expected, self.model, way_out))
         if not isinstance(self.planner, Planner):
             raise TypeError(complain("planner", "a planner", repr(self.planner)))
+        if not isinstance(self.filter, Filter | None):
+            raise TypeError(complain("filter", "a filter of the model, or None", repr(self.filter)))
+        if self.until is not None and not callable(self.until):
+            raise TypeError(complain("until", "a function of the own belief", repr(self.until)))
         positive_int("steps_per_update", self.steps_per_update)
         nonnegative("action_precision", self.action_precision)
+
+    def over(self, ticks: Tensor, belief: Belief) -> Tensor:
+        """Whether the step of the level above is over after own steps ``(*batch)``.
+
+        Raises:
+            ValueError: where ``until`` tells other than truth values.
+        """
+        clock = ticks >= self.steps_per_update
+        return (
+            clock
+            if self.until is None
+            else clock | _truths(self.until(belief), belief.batch_shape, ticks)
+        )
+
+
+def _truths(told: Any, batch: torch.Size, like: Tensor) -> Tensor:
+    known = isinstance(told, bool | np.bool_ | np.ndarray | Tensor)
+    found = torch.as_tensor(told, device=like.device) if known else None
+    if found is None or found.dtype != torch.bool or found.shape not in ((), batch):
+        expected = f"a truth value, or one for each of a batch of shape {tuple(batch)}"
+        got = repr(told) if found is None else f"{found.dtype} of shape {tuple(found.shape)}"
+        raise ValueError(complain("until", expected, got))
+    return found
 
 
 def as_level(value: Any) -> Level:

@@ -242,5 +242,5 @@ class Agent(Actor):
         )
         keeping.restore(agent, kept)
         if planner is None:
-            keeping.resume(agent, kept)
+            keeping.resume(agent.planner, agent.filter, kept)
         return agent

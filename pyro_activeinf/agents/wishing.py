@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,7 +12,8 @@ from ..compile import Wishes
 from ..filters import ExactFilter, Filter, JointBelief
 from ..filters.exact_context import Link
 from ..planning import Planner
-from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
+from ..records import Belief, PolicyPosterior
+from .members import alike, together
 
 KEPT_FILTERS = 64
 
@@ -47,14 +48,13 @@ class WishLinks:
             return planner(self.lower, belief)
         sizes = [part.shape[-1] for part in parts]
         rows = torch.cat(parts, -1).expand(*belief.batch_shape, -1).reshape(-1, sum(sizes))
-        distinct, which = torch.unique(rows, dim=0, return_inverse=True)
-        if len(distinct) == 1:
-            return planner(self._wishing(distinct[0], sizes, self.lower), belief)
+        members = alike(rows)
+        if len(members) == 1:
+            return planner(self._wishing(rows[0], sizes, self.lower), belief)
         flat = belief.reshape(len(rows))
-        members = [(which == d).nonzero().squeeze(-1) for d in range(len(distinct))]
         found = [
-            planner(self._wishing(row, sizes, self.lower), flat.take(index))
-            for row, index in zip(distinct, members, strict=True)
+            planner(self._wishing(rows[index[0]], sizes, self.lower), flat.take(index))
+            for index in members
         ]
         return together(found, members, belief.batch_shape)
 
@@ -72,23 +72,3 @@ class WishLinks:
 
 def _some(each: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:
     return {name: each[name] for name in names}
-
-
-def together(
-    parts: Sequence[PolicyPosterior], members: Sequence[Tensor], batch: torch.Size
-) -> PolicyPosterior:
-    """Posteriors ``(members)`` over the same policies as one of the whole batch."""
-    order = torch.cat(list(members)).argsort()
-
-    def of(read: Callable[[PolicyPosterior], Tensor]) -> Tensor:
-        rows = torch.cat([read(part) for part in parts])[order]
-        return rows.reshape(*batch, *rows.shape[1:])
-
-    sites = parts[0].nodes.sites
-    return replace(
-        parts[0],
-        nodes=ExpectedFreeEnergyTerms(of(lambda part: part.nodes.values), sites),
-        expected_free_energy=of(lambda part: part.expected_free_energy),
-        probs=of(lambda part: part.probs),
-        action_probs=of(lambda part: part.action_probs),
-    )

@@ -70,6 +70,25 @@ def test_a_continuous_level_goes_on(tmp_path: Path) -> None:
     assert isinstance(again.tower.floors[0].filter, Bank)
 
 
+def test_a_search_goes_on_from_its_last_solution(tmp_path: Path) -> None:
+    model = Regimes(systems(3), PRIOR)
+    low = Level(model, CrossEntropy(3, samples=8, elites=2, iterations=1), Bank(model), 3)
+    agent = HierarchicalAgent([low, Level(Weather())])
+    seen = {"o": torch.tensor([0.2, 0.4])}
+    agent.perceive(seen)
+    pyro.set_rng_seed(0)
+    agent.act()
+    agent.save(tmp_path / "agent.pt")
+    plain = [Regimes(systems(3), PRIOR), Weather()]
+    again = HierarchicalAgent.load(tmp_path / "agent.pt", plain)
+    found = []
+    for each in (agent, again):
+        each.perceive(seen)
+        pyro.set_rng_seed(1)
+        found.append(each.plan().policies)
+    assert torch.equal(*found)
+
+
 def test_a_gaussian_belief_is_read_as_it_was_written(tmp_path: Path) -> None:
     model = LinearGaussian(torch.eye(2), B=torch.eye(2))
     planner = CrossEntropy(2, samples=8, elites=2, iterations=1)

@@ -15,6 +15,7 @@ from pyro_activeinf._checks import (
     known_names,
     nonnegative,
     numbers,
+    positive,
     positive_int,
     readable_bytes,
     whole_numbers,
@@ -108,3 +109,13 @@ def test_in_range() -> None:
 )
 def test_readable_bytes(count: float, text: str) -> None:
     assert readable_bytes(count) == text
+
+
+def test_a_positive_number_is_returned() -> None:
+    assert positive("reach", 2) == 2.0
+
+
+@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "1"])
+def test_no_positive_number(value: Any) -> None:
+    with pytest.raises(ValueError, match="`reach`: expected a finite number above 0, got "):
+        positive("reach", value)

@@ -12,7 +12,6 @@ from pyro_activeinf.models import _arguments
 
 def test_good_arguments_are_returned() -> None:
     assert _arguments.probability("noise", 1) == 1.0
-    assert _arguments.positive("reach", 2) == 2.0
     assert _arguments.numbers("rewards", (1, 2.5), ("win", "loss")).tolist() == [1.0, 2.5]
     assert _arguments.cells("walls", np.array([[0, 1], [1, 1]]), (2, 2)) == ((0, 1), (1, 1))
     assert _arguments.cells("walls", [], (2, 2)) == ()
@@ -22,12 +21,6 @@ def test_good_arguments_are_returned() -> None:
 def test_no_probability(value: Any) -> None:
     with pytest.raises(ValueError, match="`noise`: expected a probability from 0 to 1, got "):
         _arguments.probability("noise", value)
-
-
-@pytest.mark.parametrize("value", [0, -1, float("inf"), float("nan"), "1"])
-def test_no_positive_number(value: Any) -> None:
-    with pytest.raises(ValueError, match="`reach`: expected a finite number above 0, got "):
-        _arguments.positive("reach", value)
 
 
 @pytest.mark.parametrize("values", [(1.0,), 1.0, (1.0, float("nan")), ((1.0, 2.0),)])

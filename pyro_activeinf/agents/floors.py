@@ -10,10 +10,11 @@ from torch import Tensor
 
 from .._checks import complain
 from ..compile import Site
-from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief
+from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief, auto
 from ..filters.bank_context import BankContext
 from ..filters.context import Context
 from ..filters.exact_context import ExactContext, Link
+from ..filters.families import families
 from .level import Level
 from .wishing import WishLinks
 
@@ -69,7 +70,7 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     Raises:
         ValueError: where two neighbors share no site, or a level has a filter of the wrong kind.
     """
-    filters = [level.filter or ExactFilter(level.model) for level in levels]
+    filters = [_lowest(levels[0]), *(each.filter or ExactFilter(each.model) for each in levels[1:])]
     upper = [_discrete(i, filter) for i, filter in enumerate(filters[1:], 2)]
     pairs = list(zip(filters, upper, strict=False))
     names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
@@ -77,6 +78,16 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     contexts = [_context(f, above) for f, above in zip(filters, [*names, ()], strict=True)]
     wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
     return [Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)]
+
+
+def _lowest(level: Level) -> Filter:
+    """The filter of the lowest level: a bank where it has real sites, unless it has one."""
+    if level.filter is not None:
+        return level.filter
+    kinds = families(level.model)
+    return (
+        Bank(level.model, make=auto) if kinds.gaussian or kinds.others else ExactFilter(level.model)
+    )
 
 
 def _discrete(number: int, filter: Filter) -> ExactFilter:

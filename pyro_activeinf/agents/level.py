@@ -32,8 +32,8 @@ class Level:
         model: an ordinary :class:`~pyro_activeinf.GenerativeModel`.
         planner: scores its policies; by default the next actions by a step of variational
             inference, ``Variational(horizon=1, steps=1, precision=16.0)``.
-        filter: carries its belief; an exact filter of the model by default, and a
-            :class:`~pyro_activeinf.filters.Bank` for a lowest level of real sites.
+        filter: carries its belief; by default an exact filter of the model, and for a lowest level
+            with real sites a :class:`~pyro_activeinf.filters.Bank` of what ``filters.auto`` picks.
         steps_per_update: own steps that make one step of the level above.
         until: a condition on the own belief that ends the step of the level above early:
             a truth value, or one for each member of the batch.

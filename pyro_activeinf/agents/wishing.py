@@ -43,7 +43,10 @@ class WishLinks:
 
     def plan(self, planner: Planner, belief: Belief, above: JointBelief) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
-        parts = [Link(self.upper, [name]).down(above).detach() for name in self.names]
+        parts = [
+            Link(self.upper, [name]).down(above).detach().to(self.lower.dtype)
+            for name in self.names
+        ]
         if not parts or not isinstance(self.lower, ExactFilter):
             return planner(self.lower, belief)
         sizes = [part.shape[-1] for part in parts]

@@ -88,7 +88,8 @@ class BankContext(Context[BankBelief, BankBelief]):
         Raises:
             ValueError: where all that was seen is impossible under the prior.
         """
-        return replace(message, log_probs=message.log_probs + log_prior).normalized()
+        log_probs = message.log_probs + log_prior.to(message.log_probs)
+        return replace(message, log_probs=log_probs).normalized()
 
 
 def either(chosen: Tensor, new: Belief, old: Belief) -> Belief:

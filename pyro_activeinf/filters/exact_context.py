@@ -115,7 +115,7 @@ class ExactContext(Context[Tensor, JointBelief]):
         Raises:
             ValueError: where all that was seen is impossible under the prior.
         """
-        joint = ops.logsumexp(message + log_prior.unsqueeze(-1), -2)
+        joint = ops.logsumexp(message + log_prior.to(message).unsqueeze(-1), -2)
         total = ops.logsumexp(joint, -1)
         if bool((total == -math.inf).any()):
             raise ValueError(
@@ -188,4 +188,5 @@ class Link:
 
     def up(self, log_evidence: Tensor) -> Tensor:
         """log p(o | x) from log p(o | c) ``(*batch, values)``: ``(*batch, states)``."""
-        return ops.logsumexp(self.log_probs + log_evidence.unsqueeze(-2), -1)
+        log_probs = self.log_probs
+        return ops.logsumexp(log_probs + log_evidence.to(log_probs).unsqueeze(-2), -1)

@@ -17,7 +17,7 @@ from pyro_activeinf import (
     to_arviz,
 )
 from pyro_activeinf.agents import Level
-from pyro_activeinf.models import POMDP, TMaze
+from pyro_activeinf.models import POMDP, RoomLegs, RoomWalk, TMaze
 from pyro_activeinf.planning import OpenLoop
 
 from .flattened import Array, Chain, conditional_kl, joint
@@ -276,3 +276,24 @@ def test_it_lives_in_a_world_and_is_recorded() -> None:
     assert dict(data["beliefs"].sizes)["level2.place_value"] == 2
     sites = data["free_energy"]["site"].values.tolist()
     assert sites == ["level1/position", "level1/reward"]
+
+
+@pytest.mark.parametrize("wide", [0, 1])
+def test_levels_of_different_precision_meet(wide: int) -> None:
+    def agent(*wide: int) -> HierarchicalAgent:
+        kinds = [torch.float64 if i in wide else torch.float32 for i in range(2)]
+        models = [RoomWalk().to(kinds[0]), RoomLegs().to(kinds[1])]
+        return HierarchicalAgent([Level(models[0], OpenLoop(1), steps_per_update=1), models[1]])
+
+    mixed, alike = agent(wide), agent(0, 1)
+    for t, position in enumerate((3, -1, 3)):
+        action = {1: 3, 2: 0} if t else None
+        found = [
+            each.perceive({"position": position, "reward": 0}, action) for each in (mixed, alike)
+        ]
+        assert float(found[0].free_energy) == pytest.approx(float(found[1].free_energy), abs=1e-5)
+        kinds = [belief.log_probs.dtype for belief in found[0].levels]
+        assert kinds[wide] == torch.float64
+        assert kinds[1 - wide] == torch.float32
+        plans = [each.plan().probs.double() for each in (mixed, alike)]
+        torch.testing.assert_close(*plans, atol=1e-4, rtol=0.0)

@@ -163,3 +163,15 @@ def test_levels_of_the_wrong_kind_are_refused() -> None:
     plain = GaussianFilter(Bank(model).members[0].model)  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"filter`: expected an ExactFilter, or a Bank"):
         HierarchicalAgent([Level(model, filter=plain), Weather()])  # type: ignore[arg-type]
+
+
+def test_a_level_with_real_sites_has_a_bank_by_itself() -> None:
+    model = Regimes(systems(3), PRIOR)
+    found = HierarchicalAgent([model, Weather()])
+    filter = found.tower.floors[0].filter
+    assert isinstance(filter, Bank)
+    assert all(isinstance(member, GaussianFilter) for member in filter.members)
+    given = HierarchicalAgent([Level(model, filter=Bank(model)), Weather()])
+    seen = {"o": torch.tensor([0.2, 0.4])}
+    energies = [each.perceive(seen).free_energy for each in (found, given)]
+    assert torch.equal(*energies)

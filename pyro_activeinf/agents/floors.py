@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, one_batch
 from ..compile import Site
 from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief, auto
 from ..filters.bank_context import BankContext
@@ -49,7 +49,9 @@ class Floor:
     ) -> tuple[LevelState, dict[str, Tensor]]:
         """The state after an observation, and log-likelihoods of each site."""
         message, own, each = self.context.look(state.message, observation)
-        return replace(state, message=message, own=state.own + own), each
+        shapes = {name: values.shape[:-1] for name, values in each.items()}
+        with one_batch(belief=state.own.shape[:-1], **shapes):
+            return replace(state, message=message, own=state.own + own), each
 
     def seen(self, state: LevelState) -> Any:
         """The message with all that is known of the present step."""

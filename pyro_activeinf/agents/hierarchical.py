@@ -11,7 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from .. import ops
-from .._checks import batch_dims, complain, known_names
+from .._checks import batch_dims, by_site, complain
 from ..compile import Settled, depends_on_step
 from ..filters import JointBelief
 from ..records import Belief, PolicyPosterior
@@ -169,7 +169,7 @@ class HierarchicalAgent(Actor):
         """The observation of each level; ``level{i}/{site}`` is understood for every site."""
         names = self._names()
         known = {f"level{i + 1}/{name}": (i, name) for i, name in names.values()} | names
-        known_names("observation", observation, list(known))
+        by_site("observation", observation, list(known))
         found: dict[int, dict[str, Any]] = {}
         for key, value in observation.items():
             i, name = known[key]

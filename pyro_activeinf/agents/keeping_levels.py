@@ -60,8 +60,8 @@ def levels_of(kept: dict[str, Any], given: Sequence[Any]) -> list[Level]:
             plain values did not describe what a model needs.
     """
     parts = kept["levels"]
-    if len(given) != len(parts):
-        raise ValueError(complain("levels", f"{len(parts)} levels, lowest first", len(given)))
+    if not isinstance(given, Sequence) or len(given) != len(parts):
+        raise ValueError(complain("levels", f"{len(parts)} levels, lowest first", repr(given)))
     models = [each.model if isinstance(each, Level) else each for each in given]
     for model, part in zip(models, parts, strict=True):
         require_fit(model, part["model"])

@@ -297,3 +297,19 @@ def test_levels_of_different_precision_meet(wide: int) -> None:
         assert kinds[1 - wide] == torch.float32
         plans = [each.plan().probs.double() for each in (mixed, alike)]
         torch.testing.assert_close(*plans, atol=1e-4, rtol=0.0)
+
+
+@pytest.mark.parametrize(
+    ("observation", "told"),
+    [
+        (None, "`observation`: expected a dict with some of the sites"),
+        ({"position": torch.tensor([3, 4])}, "`batch dims`: expected shapes that broadcast"),
+    ],
+)
+def test_observations_that_do_not_fit_change_nothing(observation: object, told: str) -> None:
+    agent = HierarchicalAgent([RoomWalk(), RoomLegs()])
+    agent.reset((3,))
+    belief = agent.perceive({"position": torch.tensor([3, 3, 3]), "reward": 0})
+    with pytest.raises((TypeError, ValueError), match=told):
+        agent.perceive(observation, action=torch.zeros(3, dtype=torch.long))  # type: ignore[arg-type]
+    assert agent.belief is belief

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
 
 from .._checks import complain, one_batch
-from ..compile import Site
+from ..compile import Site, finite_sites
 from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief, auto
 from ..filters.bank_context import BankContext
 from ..filters.context import Context
@@ -72,8 +72,8 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     Raises:
         ValueError: where two neighbors share no site, or a level has a filter of the wrong kind.
     """
-    filters = [_lowest(levels[0]), *(each.filter or ExactFilter(each.model) for each in levels[1:])]
-    upper = [_discrete(i, filter) for i, filter in enumerate(filters[1:], 2)]
+    upper = [_discrete(i, x.filter or ExactFilter(x.model)) for i, x in enumerate(levels[1:], 2)]
+    filters = [_lowest(levels[0], upper[0].observation_sites), *upper]
     pairs = list(zip(filters, upper, strict=False))
     names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
     links = [None, *(Link(high, below) for high, below in zip(upper, names, strict=True))]
@@ -82,14 +82,15 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     return [Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)]
 
 
-def _lowest(level: Level) -> Filter:
-    """The filter of the lowest level: a bank where it has real sites, unless it has one."""
+def _lowest(level: Level, shown: Collection[str]) -> Filter:
+    """The filter of the lowest level; with real sites, one for each value of what is set."""
     if level.filter is not None:
         return level.filter
     kinds = families(level.model)
-    return (
-        Bank(level.model, make=auto) if kinds.gaussian or kinds.others else ExactFilter(level.model)
-    )
+    if not (kinds.gaussian or kinds.others):
+        return ExactFilter(level.model)
+    found = finite_sites(level.model)
+    return Bank(level.model, [name for name in found if name in shown] or None, make=auto)
 
 
 def _discrete(number: int, filter: Filter) -> ExactFilter:

@@ -14,6 +14,7 @@ from ..compile import Site
 from ..records import Belief
 from .bank import Bank
 from .bank_belief import BankBelief
+from .belief import JointBelief
 from .context import Context
 from .gaussian_belief import GaussianBelief
 from .particle_belief import Lineage, ParticleBelief
@@ -98,9 +99,14 @@ def either(chosen: Tensor, new: Belief, old: Belief) -> Belief:
         mean = torch.where(chosen[..., None], new.mean, old.mean)
         cov = torch.where(chosen[..., None, None], new.cov, old.cov)
         return replace(old, mean=mean, cov=cov, evidence=None)
+    if isinstance(new, JointBelief) and isinstance(old, JointBelief):
+        log_probs = torch.where(chosen[..., None], new.log_probs, old.log_probs)
+        return JointBelief(old.step, old.sites, log_probs_=log_probs)
     if isinstance(new, ParticleBelief) and isinstance(old, ParticleBelief):
         return _either_particles(chosen, new, old)
-    raise TypeError(complain("filter", "one of Gaussians or of particles", type(new).__name__))
+    raise TypeError(
+        complain("filter", "one of Gaussians, of joint states or of particles", type(new).__name__)
+    )
 
 
 def _either_particles(chosen: Tensor, new: ParticleBelief, old: ParticleBelief) -> ParticleBelief:

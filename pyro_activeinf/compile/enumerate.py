@@ -242,6 +242,30 @@ def misaligned(where: str, fn: Any, expected: str) -> ProgramError:
 
 def run(program: Callable[..., Any], name: str, handler: Messenger, *args: Any) -> Any:
     """Run a program under a handler; a torch error in it means that it does not broadcast."""
+    return run_under(handler, name, NO_BROADCAST, program, *args)
+
+
+NO_BROADCAST = (
+    "with every variable on a dim of its own",
+    "If it does not broadcast, write it with torch.where and indexing for `if` and `int()`.",
+)
+
+
+def run_under(
+    handler: Messenger, name: str, told: tuple[str, str], program: Callable[..., Any], *args: Any
+) -> Any:
+    """Run a program under a handler; a torch error in it is told with the program's name.
+
+    Args:
+        handler: in effect along with those that keep the run to itself.
+        name: of the program.
+        told: how it was run, and the way out.
+        program: what is called with ``args``.
+
+    Raises:
+        ProgramError: where the program fails.
+    """
+    how, way_out = told
     try:
         with HANDLERS, handler:
             return program(*args)
@@ -249,7 +273,5 @@ def run(program: Callable[..., Any], name: str, handler: Messenger, *args: Any) 
         raise
     except (RuntimeError, ValueError, IndexError, TypeError) as error:
         raise ProgramError(
-            f"`{name}` failed when run with every variable on a dim of its own: "
-            f"{type(error).__name__}: {error}. If it does not broadcast, write it with "
-            "torch.where and indexing in place of `if`, `int()` and fixed shapes."
+            f"`{name}` failed when run {how}: {type(error).__name__}: {error}. {way_out}"
         ) from error

@@ -14,7 +14,7 @@ from pyro.poutine.messenger import Messenger
 from torch import Tensor, distributions
 
 from .._checks import complain
-from .enumerate import HANDLERS, ProgramError
+from .enumerate import ProgramError, run_under
 
 
 @dataclass(frozen=True)
@@ -135,16 +135,12 @@ def not_gaussian(where: str, fn: Any) -> ProgramError:
     )
 
 
+BATCHED = (
+    "with batch dims on the left",
+    "Write it with indexing from the right (state[..., 0]), torch.where for `if`, and one dtype.",
+)
+
+
 def run_gaussian(program: Callable[..., Any], handler: GaussianSites, *args: Any) -> Any:
     """Run a program under the handler; a torch error in it is told with the program's name."""
-    try:
-        with HANDLERS, handler:
-            return program(*args)
-    except ProgramError:
-        raise
-    except (RuntimeError, ValueError, IndexError, TypeError) as error:
-        raise ProgramError(
-            f"`{handler.program}` failed when run with batch dims on the left: "
-            f"{type(error).__name__}: {error}. Write it with indexing from the right "
-            "(state[..., 0]), torch.where in place of `if`, and tensors of one dtype."
-        ) from error
+    return run_under(handler, handler.program, BATCHED, program, *args)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -19,24 +20,18 @@ from .family import Closed, ExponentialFamily, Isometry
 from .spaces import Line
 
 
-class Exponential(ExponentialFamily):
-    r"""Exponential distributions; usual coordinates: the rate. Distance :math:`|\log (r/r')|`."""
+class Rates(ExponentialFamily):
+    """Families whose one coordinate is a rate."""
 
-    name, domain = "Exponential", "a rate > 0"
-    kinds = (torch_dist.Exponential,)
+    domain = "a rate > 0"
 
-    def __init__(self) -> None:
-        self.closed = Closed(
-            isometry=Isometry(Line(), torch.log, torch.exp, lambda y: y.isfinite().all(-1))
-        )
+    @abstractmethod
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
 
     def coordinates(self, distribution: Any) -> Tensor:
         """The rate."""
         return distribution.rate.unsqueeze(-1)
-
-    def distribution(self, point: Tensor) -> Any:
-        """The distribution."""
-        return dist.Exponential(point.squeeze(-1))
 
     def valid(self, point: Tensor) -> Tensor:
         """Whether the rate is positive."""
@@ -53,6 +48,22 @@ class Exponential(ExponentialFamily):
     def locations(self, size: int) -> int:
         """None."""
         return 0
+
+
+class Exponential(Rates):
+    r"""Exponential distributions; usual coordinates: the rate. Distance :math:`|\log (r/r')|`."""
+
+    name = "Exponential"
+    kinds = (torch_dist.Exponential,)
+
+    def __init__(self) -> None:
+        self.closed = Closed(
+            isometry=Isometry(Line(), torch.log, torch.exp, lambda y: y.isfinite().all(-1))
+        )
+
+    def distribution(self, point: Tensor) -> Any:
+        """The distribution."""
+        return dist.Exponential(point.squeeze(-1))
 
     def natural(self, point: Tensor) -> Tensor:
         """Minus the rate."""
@@ -79,13 +90,13 @@ class Exponential(ExponentialFamily):
         return kl_divergence(self.distribution(point), self.distribution(other))
 
 
-class Poisson(ExponentialFamily):
+class Poisson(Rates):
     r"""Poisson distributions; usual coordinates: the rate.
 
     .. math:: d = 2 |\sqrt{r} - \sqrt{r'}|
     """
 
-    name, domain = "Poisson", "a rate > 0"
+    name = "Poisson"
     kinds = (torch_dist.Poisson,)
 
     def __init__(self) -> None:
@@ -99,29 +110,9 @@ class Poisson(ExponentialFamily):
             )
         )
 
-    def coordinates(self, distribution: Any) -> Tensor:
-        """The rate."""
-        return distribution.rate.unsqueeze(-1)
-
     def distribution(self, point: Tensor) -> Any:
         """The distribution."""
         return dist.Poisson(point.squeeze(-1))
-
-    def valid(self, point: Tensor) -> Tensor:
-        """Whether the rate is positive."""
-        return positive(point)
-
-    def free(self, point: Tensor) -> Tensor:
-        """Its logarithm."""
-        return point.log()
-
-    def from_free(self, free: Tensor) -> Tensor:
-        """The rate."""
-        return free.exp()
-
-    def locations(self, size: int) -> int:
-        """None."""
-        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithm of the rate."""

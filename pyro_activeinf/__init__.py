@@ -2,6 +2,7 @@
 
 from . import (
     agents,
+    behavior,
     checkpoint,
     compile,
     conjugacy,
@@ -43,6 +44,7 @@ __all__ = [
     "Trajectory",
     "VariationalFreeEnergy",
     "agents",
+    "behavior",
     "checkpoint",
     "compile",
     "conjugacy",

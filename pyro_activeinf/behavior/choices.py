@@ -1,0 +1,81 @@
+"""What people saw and did: a table of subjects by trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+
+Labels = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Choices of subjects, trial by trial, with what they were shown before and after each.
+
+    Subjects with fewer trials are padded: rows where ``present`` is false are no trials. What is
+    missing is -1 (integers) or NaN (reals). A trial without an action is passed over: it neither
+    counts nor teaches.
+    """
+
+    actions: Tensor  # (subjects, trials), integers from 0 on; -1 where none was recorded
+    outcomes: Mapping[str, Tensor] = field(default_factory=dict)
+    # site -> (subjects, trials, *event): what the action of this trial brought
+    cues: Mapping[str, Tensor] = field(default_factory=dict)
+    # site -> (subjects, trials, *event): what was shown before the action of this trial
+    present: Tensor = None  # type: ignore[assignment] # (subjects, trials), bool; all by default
+    starts: Tensor = None  # type: ignore[assignment]
+    # (subjects, trials), bool: a session begins here; only the first trial by default
+    response_times: Tensor | None = None  # (subjects, trials), seconds; NaN where missing
+    conditions: Mapping[str, Tensor] = field(default_factory=dict)
+    # name -> (subjects, trials), positions in `levels`; -1 where missing
+    levels: Mapping[str, Labels] = field(default_factory=dict)  # labels of a condition's values
+    covariates: Mapping[str, Any] = field(default_factory=dict)
+    # name -> (subjects,) numbers or labels
+    subjects: Labels = ()  # their labels; 0, 1, .. by default
+
+    def __post_init__(self) -> None:
+        """Fill in what was not given, and see that shapes agree."""
+        if self.actions.dim() != 2 or self.actions.is_floating_point():
+            got = f"{self.actions.dtype} of shape {tuple(self.actions.shape)}"
+            raise ValueError(complain("actions", "integers (subjects, trials)", got))
+        shape = tuple(self.actions.shape)
+        if self.present is None:
+            object.__setattr__(self, "present", torch.ones(shape, dtype=torch.bool))
+        if self.starts is None:
+            starts = torch.zeros(shape, dtype=torch.bool)
+            starts[:, :1] = True
+            object.__setattr__(self, "starts", starts)
+        if not self.subjects:
+            object.__setattr__(self, "subjects", tuple(range(shape[0])))
+        for name, value in self._by_trial().items():
+            if value is not None and tuple(value.shape[:2]) != shape:
+                expected = f"(subjects, trials, ..) = {shape}"
+                raise ValueError(complain(name, expected, tuple(value.shape)))
+        if len(self.subjects) != shape[0]:
+            raise ValueError(complain("subjects", f"{shape[0]} labels", len(self.subjects)))
+
+    def _by_trial(self) -> dict[str, Tensor | None]:
+        fixed = {name: getattr(self, name) for name in ("present", "starts", "response_times")}
+        return {**self.outcomes, **self.cues, **self.conditions, **fixed}
+
+    @property
+    def num_subjects(self) -> int:
+        """Number of subjects."""
+        return self.actions.shape[0]
+
+    @property
+    def num_trials(self) -> int:
+        """Number of trials of the subject with most of them."""
+        return self.actions.shape[1]
+
+    @cached_property
+    def counted(self) -> Tensor:
+        """Trials that enter the likelihood: present, with an action; ``(subjects, trials)``."""
+        return self.present & (self.actions >= 0)

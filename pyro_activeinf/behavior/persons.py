@@ -1,0 +1,123 @@
+"""From parameters with batch dims to a chooser with batch dims, by a function for one person."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import fields, replace
+from functools import singledispatch
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as pytree
+
+from .._checks import complain
+from .chooser import Chooser
+
+functorch = torch._C._functorch
+Build = Callable[[Mapping[str, Tensor]], Any]
+
+
+@singledispatch
+def chooser_of(agent: Any) -> Chooser:
+    """The chooser that something is; register a function for each kind of agent."""
+    raise TypeError(complain("agent", "a function that returns an Agent or a Chooser", repr(agent)))
+
+
+@chooser_of.register(Chooser)
+def _itself(agent: Chooser) -> Chooser:
+    return agent
+
+
+def persons(build: Build, parameters: Mapping[str, Tensor], events: Mapping[str, int]) -> Chooser:
+    """Call a function that is written for one person once, for all persons.
+
+    Args:
+        build: from parameters of one person, site to value ``(*event)``, to an agent.
+        parameters: site to values ``(*batch, *event)``; batch shapes broadcast.
+        events: number of event dims of each site.
+
+    Returns:
+        A chooser whose tensors are ``(*batch, *event)``.
+
+    Raises:
+        ValueError: where an ``if`` of the function depends on a parameter.
+    """
+    batch = torch.broadcast_shapes(*(_batch(v, events[k]) for k, v in parameters.items()))
+    flat = {name: _flat(value, events[name], batch) for name, value in parameters.items()}
+    made: list[Chooser] = []
+
+    def one(values: Mapping[str, Tensor]) -> dict[str, Any]:
+        made.append(chooser_of(build(values)))
+        return _tensors(made[-1])
+
+    with Agreeing():
+        found = torch.func.vmap(one)(flat)
+    whole = pytree.tree_map(lambda value: value.unflatten(0, batch), found)
+    return replace(made[-1], **whole)  # type: ignore[type-var]
+
+
+def _batch(value: Tensor, event: int) -> torch.Size:
+    return value.shape[: value.dim() - event]
+
+
+def _flat(value: Tensor, event: int, batch: Sequence[int]) -> Tensor:
+    inner = value.shape[value.dim() - event :]
+    return value.expand(*batch, *inner).reshape(math.prod(batch), *inner)
+
+
+def _tensors(chooser: Chooser) -> dict[str, Any]:
+    """Fields that hold tensors only."""
+    held = {f.name: getattr(chooser, f.name) for f in fields(chooser)}  # type: ignore[arg-type]
+    return {name: value for name, value in held.items() if _of_tensors(value)}
+
+
+def _of_tensors(value: Any) -> bool:
+    leaves = pytree.tree_leaves(value)
+    return bool(leaves) and all(isinstance(leaf, Tensor) for leaf in leaves)
+
+
+class Agreeing(TorchFunctionMode):
+    """Questions that Python asks of a tensor under ``vmap`` are answered where all agree.
+
+    Checks of arguments ("all probabilities above 0?") are such questions. A mode of this kind
+    holds for its thread only.
+    """
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Look below ``vmap`` where a tensor is turned into a Python value."""
+        batched = bool(args) and isinstance(args[0], Tensor) and functorch.is_batchedtensor(args[0])
+        if not batched or func not in _ASKED:
+            return func(*args, **(kwargs or {}))
+        inner = args[0]
+        while functorch.is_batchedtensor(inner):
+            inner = functorch.get_unwrapped(inner)
+        if func is torch._is_all_true:
+            return inner.all()
+        return _agreed(func, inner)
+
+
+_ASKED = {
+    torch._is_all_true,
+    Tensor.__bool__,
+    Tensor.__float__,
+    Tensor.__int__,
+    Tensor.__index__,
+    Tensor.item,
+}
+
+
+def _agreed(func: Any, inner: Tensor) -> Any:
+    values = inner.detach().flatten()
+    if bool((values != values[0]).any()):
+        raise ValueError(
+            complain(
+                "agent",
+                "a function whose Python code takes the same way for every person",
+                f"a question ({func.__name__}) whose answer depends on parameters",
+                "Use torch.where in place of `if`, and tensors in place of float(..).",
+            )
+        )
+    return func(values[0])

@@ -9,6 +9,7 @@ from .family import DTYPE, Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .gaussian_chain import GaussianChain
 from .guide import guide_of
+from .listed import Listed
 from .nonlinear import Nonlinear
 from .precision import Gamma, Wishart
 from .program import Program
@@ -35,6 +36,7 @@ __all__ = [
     "Gaussian",
     "GaussianChain",
     "Laplace",
+    "Listed",
     "MultivariateGaussian",
     "Nonlinear",
     "Poisson",

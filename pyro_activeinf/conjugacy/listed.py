@@ -38,6 +38,12 @@ class Listed(Family):
     above: float = 0.0
     moments_type = CategoricalMoments
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Listed) and torch.equal(self.values, other.values)
+
+    def __hash__(self) -> int:
+        return hash((type(self), tuple(self.values.shape)))
+
     @property
     def dim(self) -> int:
         """Number of values."""
@@ -60,10 +66,9 @@ class Listed(Family):
 
     def statistics(self, value: Tensor) -> Tensor:
         """One at the value, zero elsewhere."""
-        same = value.unsqueeze(value.dim() - len(self.event_shape)) == self.values
-        return same.flatten(same.dim() - len(self.event_shape)).all(-1).to(DTYPE) if (
-            self.event_shape
-        ) else same.to(DTYPE)
+        event = len(self.event_shape)
+        same = value.unsqueeze(value.dim() - event) == self.values.to(value.device)
+        return (same.flatten(same.dim() - event).all(-1) if event else same).to(DTYPE)
 
     def log_base(self, value: Tensor) -> Tensor:
         """Zero."""

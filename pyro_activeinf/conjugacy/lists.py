@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import pyro
 import torch
-from pyro.distributions import Independent
 from torch import Tensor
 from torch.distributions import constraints
 
 from .._checks import complain
+from ..compile.enumerate import HANDLERS
 from .family import DTYPE
 from .listed import Listed
 
@@ -114,7 +115,7 @@ def _bounds(support: Any) -> tuple[float, float]:
 
 def _log_probs(fn: Any, values: Tensor, value: Tensor) -> Tensor:
     """Of each value, ``(dim, batch)``."""
-    with torch.no_grad():
+    with HANDLERS, torch.no_grad(), pyro.validation_enabled(False):
         shaped = values.to(value.dtype).reshape(-1, *[1] * len(fn.batch_shape))
         logs = fn.log_prob(shaped.expand(-1, *fn.batch_shape)).to(DTYPE)
     return logs.reshape(len(values), -1)

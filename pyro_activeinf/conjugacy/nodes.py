@@ -19,6 +19,7 @@ from torch import Tensor
 from .counts import Bernoulli, Beta, Categorical, Dirichlet, Poisson
 from .family import DTYPE, Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .listed import Listed
 from .precision import Gamma, Wishart
 from .transformed import Transformed
 
@@ -43,6 +44,8 @@ def nodes_of(family: Family) -> Nodes:
     """Nodes of a family."""
     if isinstance(family, Categorical):
         return Nodes(torch.arange(family.dim), None, None)
+    if isinstance(family, Listed):
+        return Nodes(family.values, None, None)
     values, extra = values_of(family)
     statistics = family.statistics(values)
     rows = torch.cat([torch.ones_like(statistics[..., :1]), statistics], -1)

@@ -13,11 +13,11 @@ from pyro.distributions import Independent
 from torch import Tensor
 from torch.distributions import biject_to
 
-from .._checks import complain
 from .counts import Bernoulli, Beta, Categorical, Dirichlet
 from .factor import Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .lists import is_discrete, listed_of
 from .precision import Gamma, Wishart
 from .reading import Site
 from .transformed import Transformed
@@ -130,15 +130,8 @@ def _family(site: Site, fn: Any) -> Family:
     for kind, make in _BY_KIND:
         if isinstance(fn, kind):
             return make(fn)
-    if getattr(fn.support, "is_discrete", True):
-        raise ValueError(
-            complain(
-                site.name,
-                "a latent site with a family",
-                f"{type(fn).__name__}",
-                "Discrete sites are Categorical or Bernoulli.",
-            )
-        )
+    if is_discrete(fn):
+        return listed_of(site.name, fn, site.value)
     transform = biject_to(_support(fn))
     with torch.no_grad():
         event = site.value.shape[site.value.dim() - len(fn.event_shape) :]

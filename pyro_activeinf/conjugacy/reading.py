@@ -99,11 +99,12 @@ class Reading:
     def log_density(self, site: Site, values: Mapping[str, Tensor]) -> Tensor:
         """Log p(site | parents) at given values, ``(*batch, *event dims made of batch dims)``."""
         given = Given({**self._rest, **values})
-        with HANDLERS, pyro.validation_enabled(False), poutine.block(), given:
-            trace = poutine.trace(self._model).get_trace(*self._args)
-        if site.members:
-            return torch.stack([pointwise(trace.nodes[name]) for name in site.members])
-        return pointwise(trace.nodes[site.name])
+        with HANDLERS, pyro.validation_enabled(False):
+            with poutine.block(), given:
+                trace = poutine.trace(self._model).get_trace(*self._args)
+            if site.members:
+                return torch.stack([pointwise(trace.nodes[name]) for name in site.members])
+            return pointwise(trace.nodes[site.name])
 
     def table(self, site: Site, grid: Mapping[str, Tensor], rest: Mapping[str, Tensor]) -> Tensor:
         """Log-densities ``(rows, *elements)`` at rows of values of some sites.
@@ -209,8 +210,9 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
 
     ``pyro.infer.inspect.get_dependencies`` finds the same, in a time that is quadratic.
     """
-    with HANDLERS, torch.no_grad(), torch.random.fork_rng(devices=[]), _without_false_alarm():
-        with pyro.validation_enabled(False), TrackProvenance():
+    quiet = pyro.validation_enabled(False), _without_false_alarm()
+    with HANDLERS, torch.no_grad(), torch.random.fork_rng(devices=[]), quiet[0], quiet[1]:
+        with TrackProvenance():
             trace = poutine.trace(model).get_trace(*args)
         nodes = {name: node for name, node in trace.nodes.items() if is_sample_site(node)}
         latent = [name for name, node in nodes.items() if not node["is_observed"]]
@@ -225,7 +227,8 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
 
 def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:
     frames = [frame for frame in node["cond_indep_stack"] if frame.vectorized]
-    log_density = node["fn"].log_prob(node["value"])
+    with HANDLERS, pyro.validation_enabled(False):
+        log_density = node["fn"].log_prob(node["value"])
     return Site(
         node["name"],
         node["fn"],

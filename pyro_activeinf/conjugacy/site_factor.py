@@ -12,6 +12,7 @@ from torch import Tensor
 
 from .approximation import Approximation
 from .factor import Factor, Means
+from .listed import Listed
 from .nodes import nodes_of
 from .of_site import Latent
 from .reading import Reading, Site
@@ -19,6 +20,8 @@ from .series import View
 from .tables import Axis, Inseparable, dims_used, indexed, nodes_of_axes, table_of, weighed
 
 LARGEST = 2**24  # numbers of a table
+IMPOSSIBLE = -1e300  # nats, and below
+DROP = 1e4  # nats from the least that is possible to the impossible, of values in a list
 STRAIGHT = 1e-7  # relative error up to which a function counts as linear
 
 
@@ -86,6 +89,8 @@ class SiteFactor(Factor):
         """Log-densities ``(*axes, *elements)``, relative to the base measure of the site."""
         given = {latent.name: latent.value(values[latent.name]) for latent in self.bent}
         table = table_of(self.reading, self.site, self.axes, nodes_of_axes(self.axes), given)
+        if any(isinstance(axis.latent.variable.family, Listed) for axis in self.axes):
+            table = _floored(table)
         for k, axis in enumerate(self.axes):
             if axis.name == self.name:
                 base = axis.latent.variable.family.log_base(axis.nodes.values)
@@ -105,6 +110,13 @@ class SiteFactor(Factor):
         used = dims_used(self.axes, self.site, table.dim() - count)
         rest = [j + count for j in range(table.dim() - count) if j not in used]
         return table.sum(rest, keepdim=True) if rest else table
+
+
+def _floored(table: Tensor) -> Tensor:
+    """What is impossible as very unlikely: beliefs that leave it a tail go on to learn."""
+    impossible = table < IMPOSSIBLE
+    least = torch.where(impossible, 0.0, table).detach().amin()
+    return torch.where(impossible, least - DROP, table)
 
 
 def factor_of(

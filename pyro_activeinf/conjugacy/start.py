@@ -13,6 +13,7 @@ from .discrete_chain import DiscreteChain
 from .factor import Factor, Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .listed import Listed
 from .rule import Beliefs, gathered, within
 
 FARTHEST = 1.0  # of a location from that of its prior
@@ -48,6 +49,12 @@ def _(family: Categorical, natural: Tensor) -> Tensor:
         torch.distributions.Exponential(torch.ones_like(natural)).sample().log(),
         natural,
     )
+
+
+@shaken.register
+def _(family: Listed, natural: Tensor) -> Tensor:
+    """Other probabilities, of the same size."""
+    return natural + torch.empty_like(natural).exponential_().log()
 
 
 @shaken.register
@@ -88,6 +95,8 @@ def usual_order(variables: Mapping[str, Variable]) -> tuple[str, ...]:
     """As they are given, discrete variables last: the others learn from their random start."""
 
     def discrete(name: str) -> bool:
-        return isinstance(variables[name].family, Categorical | DiscreteChain)
+        family = variables[name].family
+        unsure = isinstance(family, Listed) and family.guess is None
+        return unsure or isinstance(family, Categorical | DiscreteChain)
 
     return tuple(sorted(variables, key=discrete))

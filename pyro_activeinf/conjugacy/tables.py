@@ -12,12 +12,14 @@ from torch import Tensor
 from .counts import Bernoulli, Categorical
 from .factor import Means
 from .family import DTYPE
+from .listed import Listed
 from .nodes import Nodes
 from .of_site import Latent
 from .reading import Reading, Site
 from .series import View
 
 MOST_ELEMENTS = 2**11  # of a variable, that are changed one by one
+MOST_TRIED = 8  # values of a list, that an element is changed to
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Axis:
     @property
     def discrete(self) -> bool:
         """Whether the nodes are all values that there are."""
-        return isinstance(self.latent.variable.family, Categorical | Bernoulli)
+        return isinstance(self.latent.variable.family, Categorical | Bernoulli | Listed)
 
     def weights(self, means: Means) -> Tensor:
         """Weights ``(*batch, nodes)`` at mean coordinates of the variable."""
@@ -180,9 +182,12 @@ def indexed(
     rows = combined(axes, choices)
     depends = []
     for e in range(count):
-        moved = {**rows, axis.name: _with_element(axis, free, e, rows[axis.name])}
-        after = finite(reading.table(site, moved, given).to(DTYPE)).reshape(before.shape)
-        depends.append(after != before)
+        changed = torch.zeros_like(before, dtype=torch.bool)
+        for other in _others(axis):
+            moved = {**rows, axis.name: _with_element(axis, free, e, rows[axis.name], other)}
+            after = finite(reading.table(site, moved, given).to(DTYPE)).reshape(before.shape)
+            changed |= after != before
+        depends.append(changed)
     which = torch.stack(depends)
     if bool((which.sum(0) > 1).any()):
         raise Inseparable(axis.name)
@@ -195,7 +200,18 @@ def generic(axis: Axis) -> Tensor:
     return axis.nodes.values[:1] if extra is None else extra.unsqueeze(0)
 
 
-def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor) -> Tensor:
+def _others(axis: Axis) -> Sequence[Tensor]:
+    """Values ``(1, *event)`` to change to; of a list several, as not all may make a difference."""
+    values = axis.nodes.values
+    if not isinstance(axis.latent.variable.family, Listed):
+        return [values[1:2]]
+    places = torch.linspace(0, len(values) - 1, min(len(values), MOST_TRIED)).round().long()
+    return list(values[places].split(1))
+
+
+def _with_element(
+    axis: Axis, free: Sequence[int], e: int, rows: Tensor, value: Tensor
+) -> Tensor:
     """Rows ``(rows, *site value)`` in which one element of the free batch has another value."""
     latent, variable = axis.latent, axis.latent.variable
     if isinstance(latent, View):
@@ -210,6 +226,6 @@ def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor) -> Tens
             *[1] * len(variable.family.event_shape),
         )
     )
-    other = latent.assign(axis.nodes.values[1:2])[axis.name]
+    other = latent.assign(value)[axis.name]
     mask = mask.expand(*axis.batch, *variable.family.event_shape)
     return torch.where(latent.value(mask).bool(), other, rows)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import pyro.distributions as dist
 import torch
 from torch import Tensor
 
 from .. import geometry, ops
-from .family import DTYPE, Family
+from .family import DTYPE
 from .known import Known
 
 
@@ -64,7 +63,7 @@ class Dirichlet(Known):
     r"""Probabilities. :math:`T(x) = \log x`, :math:`\lambda` the concentrations, h = 1/prod x."""
 
     dim: int
-    geometry = geometry.Dirichlet()
+    dual = geometry.Through(geometry.Dirichlet())
     moments_type = DirichletMoments
 
     @property
@@ -94,7 +93,7 @@ class Dirichlet(Known):
 class Beta(Known):
     r"""A probability. :math:`T(x) = (\log x, \log(1 - x))`, :math:`\lambda = (a, b)`."""
 
-    geometry = geometry.Beta()
+    dual = geometry.Through(geometry.Beta())
     moments_type = BetaMoments
     parts = ((), ())
     event_shape = ()
@@ -113,10 +112,11 @@ class Beta(Known):
 
 
 @dataclass(frozen=True)
-class Categorical(Family):
+class Categorical(Known):
     r"""A choice, 0 to dim - 1. T(x) is 1 at x; :math:`\lambda` are logits, up to a constant."""
 
     dim: int
+    dual = geometry.Logits()
     moments_type = CategoricalMoments
     event_shape = ()
 
@@ -134,35 +134,16 @@ class Categorical(Family):
         """Zero."""
         return torch.zeros(value.shape, dtype=DTYPE, device=value.device)
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Logarithm of the sum of exponentials."""
-        return ops.logsumexp(natural, -1)
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """Probabilities."""
-        return natural.softmax(-1)
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """Logarithms."""
-        return ops.log(mean)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether there is a finite one, and none is positive infinity or NaN."""
-        return natural.logsumexp(-1).isfinite()
-
     def neutral(self) -> Tensor:
         """All alike."""
         return torch.zeros(self.dim, dtype=DTYPE)
 
-    def distribution(self, natural: Tensor) -> Any:
-        """Categorical."""
-        return dist.Categorical(logits=natural)
-
 
 @dataclass(frozen=True)
-class Bernoulli(Family):
+class Bernoulli(Known):
     r"""Yes or no, 1 or 0. :math:`T(x) = x`, :math:`\lambda = \log p - \log(1 - p)`, h = 1."""
 
+    dual = geometry.LogOdds()
     moments_type = CountMoments
     parts = ((),)
     event_shape = ()
@@ -175,36 +156,16 @@ class Bernoulli(Family):
         """Zero."""
         return torch.zeros(value.shape, dtype=DTYPE, device=value.device)
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Log(1 + exp lambda)."""
-        return -torch.nn.functional.logsigmoid(-natural[..., 0])
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """Probability of 1."""
-        return natural.sigmoid()
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """Logit."""
-        return mean.logit()
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether it is a number."""
-        return natural[..., 0].isfinite()
-
     def neutral(self) -> Tensor:
         """Even chances."""
         return torch.zeros(1, dtype=DTYPE)
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Bernoulli."""
-        return dist.Bernoulli(logits=natural[..., 0])
 
 
 @dataclass(frozen=True)
 class Poisson(Known):
     r"""A count. :math:`T(x) = x`, :math:`\lambda` the logarithm of the rate, h = 1/x!."""
 
-    geometry = geometry.Poisson()
+    dual = geometry.Through(geometry.Poisson())
     moments_type = CountMoments
     parts = ((),)
     event_shape = ()

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from functools import cached_property
+from typing import NamedTuple
 
-import pyro.distributions as dist
 import torch
 from torch import Tensor
 
 from .. import geometry
-from .family import DTYPE, Family
+from .family import DTYPE
 from .known import Known
 
 LOG_2PI = math.log(2 * math.pi)
@@ -52,7 +52,7 @@ class Gaussian(Known):
         Normal(loc: 1.0, scale: 2.0)
     """
 
-    geometry = geometry.Normal()
+    dual = geometry.Through(geometry.Normal())
     moments_type = GaussianMoments
     parts = ((), ())
     event_shape = ()
@@ -71,11 +71,16 @@ class Gaussian(Known):
 
 
 @dataclass(frozen=True)
-class MultivariateGaussian(Family):
+class MultivariateGaussian(Known):
     r"""A vector. :math:`T(x) = (x, x x^\top)`, :math:`\lambda = (V^{-1} m, -V^{-1} / 2)`, h = 1."""
 
     dim: int
     moments_type = VectorMoments
+
+    @cached_property
+    def dual(self) -> geometry.Precisions:  # type: ignore[override]
+        """With whole matrices."""
+        return geometry.Precisions(self.dim)
 
     @property
     def parts(self) -> tuple[tuple[int, ...], ...]:
@@ -95,51 +100,11 @@ class MultivariateGaussian(Family):
         """Zero."""
         return value.new_zeros(value.shape[:-1])
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Half of log det(2 pi V) + m' V^-1 m."""
-        shift, factor = self._factored(natural)
-        white = torch.linalg.solve_triangular(factor, shift.unsqueeze(-1), upper=False)
-        log_det = 2 * factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-        return (white.square().sum((-2, -1)) - log_det + self.dim * LOG_2PI) / 2
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """E[x] and E[x x']."""
-        loc, covariance = self.loc_and_covariance(natural)
-        return self.join(loc, covariance + loc.unsqueeze(-1) * loc.unsqueeze(-2))
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """From E[x] and E[x x']; NaN where these have no covariance."""
-        loc, outer = self.split(mean)
-        covariance = (outer + outer.mT) / 2 - loc.unsqueeze(-1) * loc.unsqueeze(-2)
-        factor, wrong = torch.linalg.cholesky_ex(covariance)
-        factor = torch.where((wrong == 0)[..., None, None], factor, math.nan)
-        precision = torch.cholesky_inverse(factor)
-        return self.join((precision @ loc.unsqueeze(-1)).squeeze(-1), -precision / 2)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether the precision is positive definite."""
-        factored = torch.linalg.cholesky_ex(self._precision(natural).nan_to_num(0.0))
-        return (factored.info == 0) & natural.isfinite().all(-1)
-
     def neutral(self) -> Tensor:
         """About zero, and wide."""
         one = torch.eye(self.dim, dtype=DTYPE)
         return self.join(torch.zeros(self.dim, dtype=DTYPE), -FLAT / 2 * one)
 
-    def distribution(self, natural: Tensor) -> Any:
-        """MultivariateNormal."""
-        loc, covariance = self.loc_and_covariance(natural)
-        return dist.MultivariateNormal(loc, covariance)
-
     def loc_and_covariance(self, natural: Tensor) -> tuple[Tensor, Tensor]:
         """Location ``(*batch, d)`` and covariance ``(*batch, d, d)``."""
-        shift, factor = self._factored(natural)
-        covariance = torch.cholesky_inverse(factor)
-        return (covariance @ shift.unsqueeze(-1)).squeeze(-1), covariance
-
-    def _precision(self, natural: Tensor) -> Tensor:
-        second = self.split(natural)[1]
-        return -(second + second.mT)
-
-    def _factored(self, natural: Tensor) -> tuple[Tensor, Tensor]:
-        return self.split(natural)[0], torch.linalg.cholesky(self._precision(natural))
+        return self.dual.loc_and_covariance(natural)

@@ -1,12 +1,6 @@
-r"""The one rule of learning: natural coordinates move to the gradient in mean coordinates.
+"""The rule of learning, applied to variables whose factors are given: one at a time, within bounds.
 
-.. math:: \lambda \leftarrow (1 - \rho) \lambda + \rho \nabla_\mu E_q[\log p(x, z)]
-
-It is a step of size rho along the natural gradient of -F, as the negative entropy has the
-gradient :math:`\nabla_\mu (\lambda \cdot \mu - A) = \lambda`.
-
-Reference: Hoffman et al. (2013), "Stochastic variational inference", JMLR; Khan and Rue (2023),
-"The Bayesian learning rule", JMLR, eq. 22.
+The rule itself is :func:`~pyro_activeinf.geometry.natural_step`.
 """
 
 from __future__ import annotations
@@ -21,25 +15,17 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
+from ..geometry import longest, natural_step
 from .factor import Factor, Means, Variable, message
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .transformed import Transformed
 
 GAUSSIANS = (Gaussian, MultivariateGaussian, Transformed)
-SHORTEST = 2.0**-40  # part of a step, below which a belief stays where it is
+HALVINGS = 39  # of a step, after which a belief stays where it is
 
 
-def step(natural: Tensor, toward: Tensor, rho: float | Tensor) -> Tensor:
-    r"""The rule: :math:`(1 - \rho) \lambda + \rho \lambda'`.
-
-    Example:
-        >>> step(torch.tensor([1.0, -1.0]), torch.tensor([3.0, -2.0]), 0.5).tolist()
-        [2.0, -1.5]
-    """
-    if isinstance(rho, float | int) and rho == 1:
-        return toward  # exact, and minus infinity stays what it is
-    return (1 - rho) * natural + rho * toward
+step = natural_step  # the rule, by the name it has here
 
 
 @dataclass(frozen=True)
@@ -120,14 +106,18 @@ def toward_valid(
     family, natural = beliefs.variables[name].family, beliefs.natural[name]
     before = local_free_energy(factors, beliefs, name) if safe else torch.zeros(())
     exact = not safe and not any(factor.approximate for factor in factors)
-    part = float(rho)
-    while part > rho * (0.5 if exact else SHORTEST):
-        candidate = step(natural, toward, part)
-        if within(family, candidate, exact):
-            moved = beliefs.moved({name: candidate})
-            if not safe or bool(local_free_energy(factors, moved, name) <= before):
-                return moved
-        part /= 2
+
+    def attempt(part: float) -> Beliefs | None:
+        candidate = natural_step(natural, toward, part)
+        if not within(family, candidate, exact):
+            return None
+        moved = beliefs.moved({name: candidate})
+        risen = safe and not bool(local_free_energy(factors, moved, name) <= before)
+        return None if risen else moved
+
+    found = longest(attempt, float(rho), 0 if exact else HALVINGS)
+    if found is not None:
+        return found[0]
     if safe and bool(family.valid(natural).all()):
         return beliefs
     raise improper(name)

@@ -11,12 +11,15 @@ from .family import ExponentialFamily, Family
 from .gamma import Gamma
 from .gaussian import MultivariateNormal, Normal
 from .generic import Generic
+from .legendre import Legendre, Logits, LogOdds, Through
 from .lines import Binomial, Exponential, Poisson
 from .manifold import Manifold
+from .matrices import Precisions, Wishart
 from .natural_gradient import NaturalGradient
 from .product import Product
 from .registry import family_of
 from .retractions import ExponentialMap, FirstOrder, Retraction
+from .rule import longest, natural_step
 from .simplex import Beta, Categorical, Dirichlet
 from .solvers import ConjugateGradient, Dense, Solver
 from .statistical import StatisticalManifold
@@ -37,18 +40,26 @@ __all__ = [
     "FirstOrder",
     "Gamma",
     "Generic",
+    "Legendre",
+    "LogOdds",
+    "Logits",
     "Manifold",
     "MetricEstimate",
     "MultivariateNormal",
     "NaturalGradient",
     "Normal",
     "Poisson",
+    "Precisions",
     "Product",
     "Retraction",
     "RiemannianSGD",
     "Solver",
     "StatisticalManifold",
+    "Through",
     "WassersteinGaussians",
+    "Wishart",
     "family_of",
+    "longest",
     "natural_gradient_step",
+    "natural_step",
 ]

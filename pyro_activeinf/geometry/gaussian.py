@@ -16,6 +16,7 @@ from . import eriksen
 from .autodiff import jacobian, solve
 from .family import Closed, ExponentialFamily, Isometry
 from .lines import positive
+from .matrices import Precisions
 from .spaces import HalfPlane
 
 
@@ -144,21 +145,19 @@ class MultivariateNormal(ExponentialFamily):
     def natural(self, point: Tensor) -> Tensor:
         r""":math:`\Sigma^{-1} \mu, -\Sigma^{-1} / 2`, for x and half of its square."""
         loc, covariance = parted(point)
-        precision = torch.linalg.inv(covariance)
-        twice = precision - torch.diag_embed(precision.diagonal(dim1=-2, dim2=-1)) / 2
-        return joined((precision @ loc.unsqueeze(-1)).squeeze(-1), -twice)
+        dual = Precisions(loc.shape[-1])
+        return lowered(*dual.split(dual.of(loc, covariance)))
 
     def from_natural(self, natural: Tensor) -> Tensor:
         """Location and covariance."""
-        first, second = parted(natural)
-        precision = -second - torch.diag_embed(second.diagonal(dim1=-2, dim2=-1))
-        covariance = torch.linalg.inv_ex(precision)[0]
-        return joined((covariance @ first.unsqueeze(-1)).squeeze(-1), covariance)
+        dual, whole = raised(natural)
+        return joined(*dual.loc_and_covariance(whole))
 
     def mean(self, point: Tensor) -> Tensor:
         r""":math:`\mu, \Sigma + \mu \mu^\top`."""
         loc, covariance = parted(point)
-        return joined(loc, covariance + loc.unsqueeze(-1) * loc.unsqueeze(-2))
+        dual = Precisions(loc.shape[-1])
+        return joined(*dual.split(dual.from_covariance(loc, covariance)))
 
     def from_mean(self, mean: Tensor) -> Tensor:
         """Location and covariance."""
@@ -167,11 +166,8 @@ class MultivariateNormal(ExponentialFamily):
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Half of the log determinant of 2 pi covariance, and of the squared standard location."""
-        first, second = parted(natural)
-        precision = -second - torch.diag_embed(second.diagonal(dim1=-2, dim2=-1))
-        loc = torch.linalg.solve_ex(precision, first.unsqueeze(-1))[0].squeeze(-1)
-        constant = first.shape[-1] * math.log(2 * math.pi)
-        return (constant - torch.logdet(precision) + (first * loc).sum(-1)) / 2
+        dual, whole = raised(natural)
+        return dual.log_partition(whole)
 
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
@@ -207,6 +203,20 @@ def parted(point: Tensor) -> tuple[Tensor, Tensor]:
     high = torch.maximum(places[:, None], places)
     low = torch.minimum(places[:, None], places)
     return point[..., :n], point[..., n:][..., high * (high + 1) // 2 + low]
+
+
+def lowered(first: Tensor, second: Tensor) -> Tensor:
+    """Natural coordinates for the lower triangle of a square, from those for all of it."""
+    diagonal = second.diagonal(dim1=-2, dim2=-1)
+    return joined(first, second + second.mT - torch.diag_embed(diagonal))
+
+
+def raised(natural: Tensor) -> tuple[Precisions, Tensor]:
+    """The reverse of that: the dual coordinates, and where in them it is."""
+    first, second = parted(natural)
+    diagonal = second.diagonal(dim1=-2, dim2=-1)
+    dual = Precisions(first.shape[-1])
+    return dual, dual.join(first, (second + torch.diag_embed(diagonal)) / 2)
 
 
 def _exp(point: Tensor, vector: Tensor) -> Tensor:

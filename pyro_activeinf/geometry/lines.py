@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
-from torch.nn.functional import softplus
 
 from .._checks import complain, positive_int
 from .family import Closed, ExponentialFamily, Isometry
+from .legendre import LogOdds
 from .spaces import Line
 
 
@@ -150,6 +150,7 @@ class Binomial(ExponentialFamily):
     def __init__(self, total_count: int, make: Callable[[Tensor], Any] | None = None) -> None:
         self.total_count = positive_int("total_count", total_count)
         self._make = make or partial(dist.Binomial, self.total_count)
+        self._dual = LogOdds(self.total_count)
         alike = (torch_dist.Bernoulli,) if total_count == 1 else ()
         self.kinds = (torch_dist.Binomial, *alike)
         scale = 2 * math.sqrt(total_count)
@@ -181,11 +182,11 @@ class Binomial(ExponentialFamily):
 
     def free(self, point: Tensor) -> Tensor:
         """Log odds."""
-        return point.log() - torch.log1p(-point)
+        return self.natural(point)
 
     def from_free(self, free: Tensor) -> Tensor:
         """The probability."""
-        return free.sigmoid()
+        return self.from_natural(free)
 
     def locations(self, size: int) -> int:
         """None."""
@@ -193,11 +194,11 @@ class Binomial(ExponentialFamily):
 
     def natural(self, point: Tensor) -> Tensor:
         """Log odds."""
-        return point.log() - torch.log1p(-point)
+        return self._dual.natural(self.mean(point))
 
     def from_natural(self, natural: Tensor) -> Tensor:
         """The probability."""
-        return natural.sigmoid()
+        return self.from_mean(self._dual.mean(natural))
 
     def mean(self, point: Tensor) -> Tensor:
         """Expected number of successes."""
@@ -209,7 +210,7 @@ class Binomial(ExponentialFamily):
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """n log(1 + e^theta)."""
-        return self.total_count * softplus(natural, threshold=40.0).squeeze(-1)
+        return self._dual.log_partition(natural)
 
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""

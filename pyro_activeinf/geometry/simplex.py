@@ -13,6 +13,7 @@ from torch.distributions import kl_divergence
 
 from .equation import ConcentrationEquation
 from .family import Closed, ExponentialFamily, Isometry, solve_mean
+from .legendre import Logits
 from .lines import positive
 from .spaces import Sphere
 
@@ -29,6 +30,7 @@ class Categorical(ExponentialFamily):
     kinds = (torch_dist.Categorical, torch_dist.OneHotCategorical)
 
     def __init__(self) -> None:
+        self._dual = Logits()
         self.read = but_last
         self.closed = Closed(
             isometry=Isometry(
@@ -66,12 +68,12 @@ class Categorical(ExponentialFamily):
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithms, relative to that of the last."""
-        return point.log() - (1 - point.sum(-1, keepdim=True)).log()
+        logits = self._dual.natural(full(point))
+        return logits[..., :-1] - logits[..., -1:]
 
     def from_natural(self, natural: Tensor) -> Tensor:
         """Probabilities."""
-        zero = torch.zeros_like(natural[..., :1])
-        return torch.cat([natural, zero], -1).softmax(-1)[..., :-1]
+        return self._dual.mean(_with_last(natural))[..., :-1]
 
     def mean(self, point: Tensor) -> Tensor:
         """Probabilities."""
@@ -83,12 +85,16 @@ class Categorical(ExponentialFamily):
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Logarithm of a sum of exponentials."""
-        zero = torch.zeros_like(natural[..., :1])
-        return torch.logsumexp(torch.cat([natural, zero], -1), -1)
+        return self._dual.log_partition(_with_last(natural))
 
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
         return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def _with_last(natural: Tensor) -> Tensor:
+    """Logits of all, that of the last is 0."""
+    return torch.cat([natural, torch.zeros_like(natural[..., :1])], -1)
 
 
 def slack(point: Tensor) -> float:

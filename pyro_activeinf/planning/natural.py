@@ -13,6 +13,7 @@ from .. import ops
 from .._checks import complain
 from ..compile import control_sizes
 from ..filters import Filter
+from ..geometry import natural_step
 from ..records import Belief, ExpectedFreeEnergyTerms, PolicyPosterior
 from .candidates import Objective, no_candidate
 from .open_loop import OpenLoop
@@ -27,28 +28,6 @@ def average(step: int) -> float:
     return 1 / (step + 1)
 
 
-def natural_step(logits: Tensor, target: Tensor, rate: float) -> Tensor:
-    r"""A step of the natural gradient of :math:`F(q) = \sum_\pi q(\pi) [\log q(\pi) - t(\pi)]`.
-
-    The natural gradient in the logits :math:`\lambda` is the gradient in the probabilities,
-    :math:`\log q - t` up to a constant, hence
-
-    .. math:: \lambda \leftarrow (1 - \rho) \, \lambda + \rho \, t
-
-    and a step of rate 1 lands on :math:`q \propto e^t`.
-
-    Reference: Amari (1998), "Natural gradient works efficiently in learning"; Hoffman et al.
-    (2013), "Stochastic variational inference", eqs. 21-24.
-
-    Example:
-        >>> natural_step(torch.zeros(2), torch.tensor([0.0, 4.0]), 0.25).tolist()
-        [0.0, 1.0]
-    """
-    if rate == 1:
-        return target
-    return torch.where(target == -math.inf, target, (1 - rate) * logits + rate * target)
-
-
 @dataclass(frozen=True)
 class EnumeratedPolicies:
     r"""A categorical guide over listed policies, fitted by steps of the natural gradient.
@@ -57,8 +36,10 @@ class EnumeratedPolicies:
         \lambda \leftarrow (1 - \rho_i) \lambda + \rho_i [\log p(\pi) - \gamma \hat G_i(\pi)],
         \qquad q(\pi) = softmax(\lambda)
 
-    The first step of rate 1 lands on :math:`softmax(\log p - \gamma G)`: where G is exact, one step
-    is all there is to do. Where :math:`\hat G` is noisy, as with particles, steps whose rates
+    The natural gradient of :math:`F(q) = \sum_\pi q(\pi) [\log q(\pi) - t(\pi)]` in the logits
+    :math:`\lambda` is its gradient in the probabilities, :math:`\log q - t` up to a constant. The
+    first step of rate 1 lands on :math:`softmax(\log p - \gamma G)`: where G is exact, one step is
+    all there is to do. Where :math:`\hat G` is noisy, as with particles, steps whose rates
     shrink as :math:`(i + \tau)^{-\kappa}` average the noise out.
 
     Args:
@@ -69,7 +50,8 @@ class EnumeratedPolicies:
     Raises:
         TypeError: for a rate that is no function of the step.
 
-    Reference: Robbins and Monro (1951), "A stochastic approximation method".
+    Reference: Robbins and Monro (1951), "A stochastic approximation method"; Hoffman et al.
+    (2013), "Stochastic variational inference", eqs. 21-24.
 
     Example:
         >>> from pyro_activeinf.filters import ExactFilter

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from pyro_activeinf.filters import ExactFilter, Filter, ParticleFilter
+from pyro_activeinf.geometry import natural_step
 from pyro_activeinf.learning import RobbinsMonro
 from pyro_activeinf.models import POMDP, TMaze
 from pyro_activeinf.planning import (
@@ -16,7 +17,7 @@ from pyro_activeinf.planning import (
     PolicyPrior,
     Variational,
 )
-from pyro_activeinf.planning.natural import average, natural_step
+from pyro_activeinf.planning.natural import average
 from pyro_activeinf.records import Belief
 from tests.planning.noisy import NoisyFilter
 from tests.planning.worlds import Tiger

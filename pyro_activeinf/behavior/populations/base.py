@@ -6,7 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-from pyro import poutine
+from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from ..choices import Choices
@@ -30,14 +31,31 @@ class Population(ABC):
 
 def by_subject(program: Program, subjects: Any) -> dict[str, Tensor]:
     """Run a program under the plate of the subjects; its sites, ``(*outer, subjects, *event)``."""
-    with poutine.trace() as tracer, subjects:
+    with Watched() as watched, subjects:
         program()
-    sites: dict[str, Any] = dict(tracer.trace.nodes)
     return {
         name: without_trials(site["value"], site["fn"].event_dim, subjects.size)
-        for name, site in sites.items()
-        if site["type"] == "sample" and not site["is_observed"] and name != subjects.name
+        for name, site in watched.sites.items()
     }
+
+
+class Watched(Messenger):
+    """Keeps the latent sites of a program under their own names, and may rename them.
+
+    What counts is what the program says: sites that inference conditions are latent.
+    """
+
+    def __init__(self, renamed: str = "{}") -> None:
+        super().__init__()
+        self.renamed = renamed
+        self.sites: dict[str, Any] = {}  # name in the program -> message, with fn and value
+
+    def _pyro_sample(self, msg: Any) -> None:
+        if site_is_subsample(msg):
+            return
+        if not msg["is_observed"]:
+            self.sites[msg["name"]] = msg
+        msg["name"] = self.renamed.format(msg["name"])
 
 
 def without_trials(value: Tensor, event: int, subjects: int) -> Tensor:

@@ -1,0 +1,120 @@
+"""How persons deviate from what is expected of them: three ways to write a normal distribution."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from ..._checks import complain
+from .typical import Typical
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What is expected of persons, on the unconstrained scale, and how much they differ."""
+
+    typical: Typical
+    location: Tensor  # (*outer, *inner), or (*outer, subjects, 1, *inner)
+    spread: Tensor  # (*outer, *inner)
+
+    def record(self, name: str, unconstrained: Tensor) -> Tensor:
+        """Record persons ``(*outer, subjects, 1, *inner)``, constrained, as a deterministic."""
+        value = self.typical.transform(unconstrained)
+        return pyro.deterministic(name, value, event_dim=self.typical.event_dim)
+
+
+class Deviations(ABC):
+    """From what is expected to persons, who are normal on the unconstrained scale."""
+
+    @abstractmethod
+    def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
+        """Sample persons in the plate of subjects, site to ``(*outer, subjects, 1, *event)``."""
+
+
+@dataclass(frozen=True)
+class NonCentered(Deviations):
+    r""":math:`\theta_i = T(\mu_i + \sigma z_i)`, :math:`z_i \sim N(0, 1)` at site ``x_z``.
+
+    It suits samplers where persons have few trials (Papaspiliopoulos, Roberts and Skold 2007).
+    """
+
+    def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
+        """Sample persons in the plate of subjects, site to ``(*outer, subjects, 1, *event)``."""
+        with subjects:
+            return {name: self._draw(name, each) for name, each in expected.items()}
+
+    def _draw(self, name: str, each: Expected) -> Tensor:
+        z = pyro.sample(f"{name}_z", standard(each.spread, each.typical.inner))
+        return each.record(name, each.location + each.spread * z)
+
+
+@dataclass(frozen=True)
+class Centered(Deviations):
+    r""":math:`T^{-1}(\theta_i) \sim N(\mu_i, \sigma)` at the parameter's own site ``x``.
+
+    It suits samplers where persons have many trials.
+    """
+
+    def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
+        """Sample persons in the plate of subjects, site to ``(*outer, subjects, 1, *event)``."""
+        with subjects:
+            return {name: pyro.sample(name, _around(each)) for name, each in expected.items()}
+
+
+@dataclass(frozen=True)
+class Correlated(Deviations):
+    r"""Deviations of the parameters of a person hang together.
+
+    .. math:: \theta_i = T(\mu_i + \sigma \odot L z_i), \qquad L \sim LKJ(\eta)
+
+    Sites: ``deviations_cholesky`` is L, ``(D, D)`` for D unconstrained numbers of a person in the
+    order of the program; ``deviations_z`` ``(subjects, 1, D)``; and ``correlation`` is
+    :math:`L L^\top`.
+
+    Reference: Lewandowski, Kurowicka and Joe (2009).
+    """
+
+    concentration: float = 2.0  # eta: 1 is uniform, more draws to no correlation
+
+    def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
+        """Sample persons in the plate of subjects, site to ``(*outer, subjects, 1, *event)``."""
+        sizes = [each.typical.inner.numel() for each in expected.values()]
+        like = next(iter(expected.values())).spread
+        factor = self._factor(like, sum(sizes))
+        with subjects:
+            z = pyro.sample("deviations_z", standard(like, torch.Size([sum(sizes)])))
+            together = (factor @ z.unsqueeze(-1)).squeeze(-1)
+            parts = zip(expected.items(), together.split(sizes, dim=-1), strict=True)
+            return {name: _apart(name, each, part) for (name, each), part in parts}
+
+    def _factor(self, like: Tensor, size: int) -> Tensor:
+        if size < 2:
+            expected = "at least two numbers of a person"
+            raise ValueError(complain("parameters", expected, size, "Use NonCentered()."))
+        concentration = like.new_tensor(self.concentration)
+        factor = pyro.sample("deviations_cholesky", dist.LKJCholesky(size, concentration))
+        pyro.deterministic("correlation", factor @ factor.mT, event_dim=2)
+        return factor
+
+
+def _apart(name: str, each: Expected, part: Tensor) -> Tensor:
+    deviation = part.reshape(*part.shape[:-1], *each.typical.inner)
+    return each.record(name, each.location + each.spread * deviation)
+
+
+def _around(each: Expected) -> Any:
+    normal = dist.Normal(each.location, each.spread).to_event(len(each.typical.inner))
+    return dist.TransformedDistribution(normal, [each.typical.transform])
+
+
+def standard(like: Tensor, shape: torch.Size) -> Any:
+    """Standard normal numbers."""
+    zero = torch.zeros(shape, dtype=like.dtype, device=like.device)
+    return dist.Normal(zero, torch.ones_like(zero)).to_event(len(shape))

@@ -1,0 +1,78 @@
+"""The typical person: the program's own prior, seen on the unconstrained scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+from torch.distributions import Transform, biject_to
+
+from ..._checks import complain
+from .base import Program, Watched
+from .onto import Onto
+
+Priors = Mapping[str, dist.TorchDistribution] | dist.TorchDistribution
+
+
+@dataclass(frozen=True)
+class Typical:
+    """The typical value of a parameter, and where it is on the unconstrained scale."""
+
+    value: Tensor  # (*outer, *event); outer ends with dims of size 1 for the plates, if any
+    location: Tensor  # (*outer, *inner), T^-1(value)
+    transform: Transform  # T, from the unconstrained to the constrained scale
+    event_dim: int
+    inner: torch.Size  # shape of the unconstrained value
+
+
+def typical_values(program: Program) -> dict[str, Typical]:
+    """Run the program once for the group: site ``x`` becomes ``x_typical``."""
+    with Watched("{}_typical") as watched:
+        program()
+    return {name: _typical(name, site) for name, site in watched.sites.items()}
+
+
+def _typical(name: str, node: Mapping[str, Any]) -> Typical:
+    transform = _unconstrained(name, node["fn"].support)
+    event = torch.Size(node["fn"].event_shape)
+    inner = transform.inverse_shape(event)
+    value = node["value"]
+    return Typical(value, transform.inv(value), transform, len(event), inner)
+
+
+def _unconstrained(name: str, support: Any) -> Transform:
+    if not support.is_discrete:
+        return Onto(biject_to(support), support)
+    raise ValueError(
+        complain(
+            "parameters",
+            "continuous sites, as persons differ by degrees",
+            f"{name!r} with support {support}",
+            "Use Flat() for a discrete parameter.",
+        )
+    )
+
+
+def spread_of(name: str, typical: Typical, priors: Priors | None) -> Tensor:
+    """Sample ``x_spread``, ``(*outer, *inner)``: how much persons differ, unconstrained."""
+    given = priors.get(name) if isinstance(priors, Mapping) else priors
+    if given is None:
+        given = dist.HalfNormal(typical.location.new_ones(()))
+    spread: Tensor = pyro.sample(f"{name}_spread", over(f"spread of {name}", given, typical.inner))
+    return spread
+
+
+def over(argument: str, prior: dist.TorchDistribution, shape: torch.Size) -> Any:
+    """A prior of one number for each of ``shape``; or a prior of that shape as it is."""
+    if tuple(prior.batch_shape + prior.event_shape) == tuple(shape) and prior.event_shape:
+        return prior.to_event(len(shape) - len(prior.event_shape))
+    try:
+        return prior.expand(shape).to_event(len(shape))
+    except RuntimeError as error:
+        got = f"batch {tuple(prior.batch_shape)}, event {tuple(prior.event_shape)}"
+        raise ValueError(complain(argument, f"a prior of shape {tuple(shape)}", got)) from error

@@ -24,7 +24,11 @@ class Dynamics:
     log_initial: Tensor  # (states)
     log_transition: Tensor  # (actions, states, next states)
     transition: Tensor  # (actions, states, next states), as probabilities
-    smallest: float  # the smallest finite log-probability of a transition
+
+    @cached_property
+    def smallest(self) -> float:
+        """The smallest finite log-probability of a transition."""
+        return float(ops.smallest_log(self.log_transition.detach()))
 
     @cached_property
     def each(self) -> tuple[Tensor, ...]:
@@ -77,8 +81,7 @@ def dynamics(tables: Tables) -> Dynamics:
     log_transition = product(
         tables.transition, [*do, *now, *then], [*tables.controls, *sizes, *sizes], dtype
     ).reshape(actions, states, states)
-    smallest = float(ops.smallest_log(log_transition.detach()))
-    return Dynamics(log_initial, log_transition, log_transition.exp(), smallest)
+    return Dynamics(log_initial, log_transition, log_transition.exp())
 
 
 def product(

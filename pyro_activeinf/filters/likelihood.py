@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
+from functools import cached_property, reduce
 from operator import mul
 from typing import Any
 
@@ -36,17 +36,27 @@ class Rows:
     """p(o | s) of one observation site, a row for each of its values."""
 
     site: Site
-    probs: Tensor  # (values, states)
-    smallest: float  # logarithm of the smallest positive one
-    positive: bool  # whether all of them are
+    log_probs: Tensor  # (values, states)
+
+    @cached_property
+    def probs(self) -> Tensor:
+        """As probabilities."""
+        return self.log_probs.exp().contiguous()
+
+    @cached_property
+    def smallest(self) -> float:
+        """Logarithm of the smallest positive one."""
+        return float(ops.smallest_log(self.log_probs.detach()))
+
+    @cached_property
+    def positive(self) -> bool:
+        """Whether all of them are."""
+        return bool((self.probs > 0).all())
 
     @classmethod
     def of(cls, tables: Tables, name: str) -> Rows:
         """The rows of a site that others do not depend on."""
-        log_probs = log_likelihood(tables, [name]).T
-        smallest = float(ops.smallest_log(log_probs.detach()))
-        probs = log_probs.exp().contiguous()
-        return cls(outcome_sites(tables, [name])[0], probs, smallest, bool((probs > 0).all()))
+        return cls(outcome_sites(tables, [name])[0], log_likelihood(tables, [name]).T)
 
     def pick(self, value: object) -> Tensor | None:
         """The rows of some values; ``None`` where one is missing or uncertain."""

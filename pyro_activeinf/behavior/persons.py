@@ -54,7 +54,7 @@ def persons(build: Build, parameters: Mapping[str, Tensor], events: Mapping[str,
         return _tensors(made[-1])
 
     with Agreeing():
-        found = torch.func.vmap(one)(flat)
+        found = torch.func.vmap(one, randomness="same")(flat)
     whole = pytree.tree_map(lambda value: value.unflatten(0, batch), found)
     return replace(made[-1], **whole)  # type: ignore[type-var]
 
@@ -82,8 +82,9 @@ def _of_tensors(value: Any) -> bool:
 class Agreeing(TorchFunctionMode):
     """Questions that Python asks of a tensor under ``vmap`` are answered where all agree.
 
-    Checks of arguments ("all probabilities above 0?") are such questions. A mode of this kind
-    holds for its thread only.
+    Checks of arguments ("all probabilities above 0?") are such questions. A tensor tells whether
+    gradients flow through it, which ``vmap`` hides, so that derivatives are made safe where they
+    have to be. A mode of this kind holds for its thread only.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -91,16 +92,23 @@ class Agreeing(TorchFunctionMode):
         batched = bool(args) and isinstance(args[0], Tensor) and functorch.is_batchedtensor(args[0])
         if not batched or func not in _ASKED:
             return func(*args, **(kwargs or {}))
+        if func is Tensor.register_hook:
+            return None  # nobody outside has this tensor
         inner = args[0]
         while functorch.is_batchedtensor(inner):
             inner = functorch.get_unwrapped(inner)
         if func is torch._is_all_true:
             return inner.all()
+        if func == _NEEDS_GRADIENT:
+            return inner.requires_grad
         return _agreed(func, inner)
 
 
+_NEEDS_GRADIENT = Tensor.requires_grad.__get__  # type: ignore[attr-defined]
 _ASKED = {
     torch._is_all_true,
+    _NEEDS_GRADIENT,
+    Tensor.register_hook,
     Tensor.__bool__,
     Tensor.__float__,
     Tensor.__int__,

@@ -39,6 +39,8 @@ class Choices:
     covariates: Mapping[str, Any] = field(default_factory=dict)
     # name -> (subjects,) numbers or labels
     subjects: Labels = ()  # their labels; 0, 1, .. by default
+    labels: Mapping[str, Labels] = field(default_factory=dict)
+    # what 0, 1, .. stand for: of "action", and of the sites of outcomes and cues
 
     def __post_init__(self) -> None:
         """Fill in what was not given, and see that shapes agree."""

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from functools import singledispatch
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +12,7 @@ from torch import Tensor
 from ._checks import complain, positive_int
 from .learning import TrainingRun
 from .records import ExpectedFreeEnergyTerms, Trajectory
+from .store.groups import attributes, groups, held
 
 if TYPE_CHECKING:
     from arviz import InferenceData
@@ -91,39 +90,7 @@ def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
         >>> data["policies"]["policy_probs"].sel(policy="3-1").dims
         ('time',)
     """
-    import arviz
-
-    found = groups(source, positive_int("draws", draws))
-    return inference_data(found) if arviz.__version__.startswith("0.") else data_tree(found)
-
-
-def inference_data(found: Mapping[str, Dataset]) -> InferenceData:
-    """Hold groups as ArviZ 0.x does."""
-    from arviz import InferenceData
-
-    return InferenceData(attributes(), warn_on_custom_groups=False, **found)
-
-
-def data_tree(found: Mapping[str, Dataset]) -> DataTree:
-    """Hold groups as ArviZ 1.x does: a tree of data sets."""
-    from xarray import Dataset, DataTree
-
-    return DataTree.from_dict({"/": Dataset(attrs=attributes()), **found})
-
-
-def attributes() -> dict[str, str]:
-    """What is written beside the data: which library made it. No time, so files can be compared."""
-    return {
-        "inference_library": "pyro_activeinf",
-        "inference_library_version": version("pyro-activeinf"),
-    }
-
-
-@singledispatch
-def groups(source: object, draws: int) -> dict[str, Dataset]:
-    """The data sets that a record is exported as; register a function for each kind of record."""
-    kinds = sorted(kind.__name__ for kind in groups.registry if kind is not object)
-    raise TypeError(complain("source", f"one of {kinds}", type(source).__name__))
+    return held(groups(source, positive_int("draws", draws)))
 
 
 @groups.register(Trajectory)

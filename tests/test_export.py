@@ -17,10 +17,10 @@ import torch
 import xarray
 
 from pyro_activeinf import Agent, Trajectory, rollout, to_arviz
-from pyro_activeinf.export import data_tree, groups, inference_data
 from pyro_activeinf.learning import TrainingRun
 from pyro_activeinf.models import TMaze
 from pyro_activeinf.planning import OpenLoop
+from pyro_activeinf.store.groups import data_tree, groups, inference_data
 from tests.plots.trajectories import made
 
 GROUPS = [

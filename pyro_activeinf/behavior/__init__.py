@@ -1,20 +1,41 @@
 """Behavior: which agent a person is."""
 
+from .behavior_fit import BehaviorFit
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser
+from .data_frame import from_dataframe, to_dataframe
+from .engines import NUTS, Engine, Flow, LowRank, MeanField, Variational
+from .fit import fit
+from .peers import RescorlaWagner
 from .populations import Centered, Correlated, Flat, Hierarchical, NonCentered, Population
-from .rescorla_wagner import RescorlaWagner
+from .simulate import Simulation, simulate
+from .tabular import FixedTables
+from .tasks import Task
 
 __all__ = [
+    "NUTS",
+    "BehaviorFit",
     "Centered",
     "ChoiceModel",
     "Choices",
     "Chooser",
     "Correlated",
+    "Engine",
+    "FixedTables",
     "Flat",
+    "Flow",
     "Hierarchical",
+    "LowRank",
+    "MeanField",
     "NonCentered",
     "Population",
     "RescorlaWagner",
+    "Simulation",
+    "Task",
+    "Variational",
+    "fit",
+    "from_dataframe",
+    "simulate",
+    "to_dataframe",
 ]

@@ -1,0 +1,78 @@
+"""What peers have in common: they follow rewards, and cues do not matter to them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ..._checks import complain
+from ..chooser import Chooser, State
+
+
+@dataclass(frozen=True, kw_only=True)
+class RewardFollower(Chooser):
+    """A chooser whose state is moved by its own actions and their rewards alone.
+
+    Each session begins anew. What a missing reward means is for each to say.
+    """
+
+    actions: int = 2
+    reward: str = "outcome"  # the site of r
+    utilities: tuple[float, ...] = ()
+    # r of each value of an integer outcome; without them, the outcome is r itself
+
+    @property
+    def num_actions(self) -> int:
+        """Number of actions to choose from."""
+        return self.actions
+
+    def restart(self, state: State) -> State:
+        """Another session begins as the first did."""
+        return pytree.tree_map(lambda new, old: new.expand_as(old), self.initial(), state)
+
+    def perceive(self, state: State, cue: Mapping[str, Tensor]) -> State:
+        """Cues do not matter."""
+        return state
+
+    def learn(self, state: State, action: Tensor, outcome: Mapping[str, Tensor]) -> State:
+        """Read the reward, and follow it.
+
+        Raises:
+            ValueError: where the outcome does not have the site of the reward.
+        """
+        if self.reward not in outcome:
+            got = f"sites {sorted(outcome)}"
+            way_out = "Name the site: reward='..'."
+            raise ValueError(complain("reward", f"a site {self.reward!r}", got, way_out))
+        seen = outcome[self.reward]
+        known = ~seen.isnan() if seen.is_floating_point() else seen >= 0
+        return self.follow(state, action, self._rewards(seen), known)
+
+    def _rewards(self, seen: Tensor) -> Tensor:
+        """Rewards ``(*batch)`` of what was seen; 0 where that is missing."""
+        dtype = torch.get_default_dtype()
+        if not self.utilities:
+            low = torch.nan_to_num(seen) if seen.is_floating_point() else seen.clamp(min=0)
+            return low.to(dtype)
+        table = torch.tensor(self.utilities, dtype=dtype, device=seen.device)
+        return table[seen.nan_to_num(-1.0).long().clamp(min=0)] * (seen >= 0)
+
+    @abstractmethod
+    def follow(self, state: State, action: Tensor, reward: Tensor, known: Tensor) -> State:
+        """After an action and its reward ``(*batch)``, 0 where it is not ``known`` ``(*batch)``."""
+
+
+def together(*fields: Tensor | None) -> tuple[int, ...]:
+    """The batch shape of scalar fields ``(*batch)``, those that are there."""
+    shapes = [field.shape for field in fields if field is not None]
+    return tuple(torch.broadcast_shapes(*shapes))
+
+
+def marked(action: Tensor, actions: int, like: Tensor) -> Tensor:
+    """1 for the action, 0 for the others, ``(*batch, actions)``."""
+    return torch.nn.functional.one_hot(action, actions).to(like)

@@ -12,8 +12,9 @@ from pyro.infer import ELBO
 from torch import Tensor
 
 from .._checks import complain, positive_int
+from ..free_energy.pareto import pareto_k
 from .gradients import signal_to_noise
-from .pareto import log_weights, pareto_k
+from .pareto import log_weights
 from .trend import Trend, trend_of
 
 Program = Callable[..., Any]

@@ -13,7 +13,8 @@ import torch
 from pyro.infer import TraceMeanField_ELBO
 
 from pyro_activeinf.diagnostics import convergence
-from pyro_activeinf.diagnostics.pareto import log_weights, pareto_k
+from pyro_activeinf.diagnostics.pareto import log_weights
+from pyro_activeinf.free_energy.pareto import pareto_k
 from tests.diagnostics.programs import Local, exact, model, stored
 
 

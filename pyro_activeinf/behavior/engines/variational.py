@@ -1,0 +1,126 @@
+"""Variational inference of the parameters of persons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import torch
+from pyro.nn import PyroModule
+from torch import Tensor
+
+from ..._checks import positive, positive_int
+from ...free_energy import VariationalFreeEnergy
+from ...learning import LearningRate, fit
+from ...learning.annealing import Linear
+from ...learning.training import adam
+from .base import Engine, Found
+from .guides import Family, MeanField
+from .importance import weighed
+from .sites import Latent
+from .starts import typical
+from .target import Target
+
+
+class TargetGuide(PyroModule):
+    """A Pyro guide for the program of a target: coordinates from a family, and sites from them."""
+
+    def __init__(self, target: Target, family: PyroModule) -> None:
+        super().__init__()
+        self.__dict__["target"] = target  # not a submodule
+        self.family = family
+
+    def forward(self, *args: Any) -> None:
+        """Sample every latent site of the program."""
+        target: Target = self.__dict__["target"]
+        drawn = self.family.distribution()
+        z = pyro.sample("_coordinates", drawn, infer={"is_auxiliary": True})
+        values, log_det = target.transformed(z.reshape(-1, target.dim))
+        if z.dim() == 1:
+            values, log_det = _first(values), _first(log_det)
+        plates = target.plates()
+        for latent in target.latents:
+            with ExitStack() as stack:
+                for frame in latent.plates:
+                    stack.enter_context(plates[frame.name])
+                _place(latent, values[latent.name], log_det[latent.name])
+
+
+def _first(found: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    return {name: value.squeeze(0) for name, value in found.items()}
+
+
+def _place(latent: Latent, value: Tensor, log_det: Tensor) -> None:
+    """Sample a site where its coordinates say; the guide's density is one of values."""
+    there = dist.Delta(value, log_density=-log_det, event_dim=len(latent.event))
+    pyro.sample(latent.name, there)
+
+
+@dataclass(frozen=True)
+class Variational(Engine):
+    r"""Variational inference: descent on the free energy of a guide, and draws from it.
+
+    .. math:: F(\phi) = E_{q_\phi}[\log q_\phi(\theta) - \log p(\theta, u)]
+
+    Args:
+        guide: :class:`MeanField`, :class:`LowRank` or :class:`Flow`.
+        steps: of descent, at most.
+        draws: from the guide at the end.
+        num_particles: draws for an estimate of F, in one pass.
+        learning_rate: of Adam, at the first step; it falls to a hundredth in a straight line.
+        stop: whether to stop earlier, given all losses so far: :class:`learning.Plateau`.
+        compile: run steps as compiled code.
+
+    Reference: Kucukelbir et al. (2017), "Automatic differentiation variational inference", JMLR;
+    Yao et al. (2018), "Yes, but did it work?: evaluating variational inference", ICML.
+    """
+
+    guide: Family = field(default_factory=MeanField)
+    steps: int = 2000
+    draws: int = 1000
+    num_particles: int = 8
+    learning_rate: float = 0.03
+    stop: Callable[..., bool] | None = None
+    compile: bool = False
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        for name in ("steps", "draws", "num_particles"):
+            positive_int(name, getattr(self, name))
+        positive("learning_rate", self.learning_rate)
+
+    def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
+        """Draws ``(1, draws, dim)`` of the guide."""
+        loc, scale = _around(target, start)
+        guide = TargetGuide(target, self.guide.module(loc, scale))
+        run = fit(
+            target.model,
+            guide,
+            target.args,
+            loss=VariationalFreeEnergy(
+                num_particles=self.num_particles,
+                vectorize_particles=True,
+                max_plate_nesting=target.plate_dims,
+            ),
+            optimizer=partial(adam, lr=self.learning_rate),
+            steps=self.steps,
+            learning_rate=LearningRate(Linear(self.steps, 1.0, 0.01)),
+            early_stop=self.stop,
+            compile=self.compile,
+            progress=progress,
+        )
+        return weighed(target, guide.family.distribution(), self.draws, run)
+
+
+def _around(target: Target, start: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Where the guide starts, and how wide it is there."""
+    if start is None:
+        middle, width = typical(target)
+        return middle, 0.1 + 0 * width
+    spread = start.std(0) if len(start) > 1 else torch.zeros_like(start[0])
+    return start.mean(0), spread.clamp(min=0.1)

@@ -33,8 +33,8 @@ def save(
     is all of it, or what was there before.
 
     Args:
-        source: what :func:`~pyro_activeinf.to_arviz` takes or has made, data of xarray, or a dict from
-            names to numbers, arrays or tensors.
+        source: what :func:`~pyro_activeinf.to_arviz` takes or has made, data of xarray, or a
+            dict from names to numbers, arrays or tensors.
         path: ends in ``.nc`` (netCDF, compressed) or ``.zarr`` (Zarr format 3).
         draws: number of draws, as in :func:`~pyro_activeinf.to_arviz`.
         chunk_bytes: at most, before compression.

@@ -47,10 +47,15 @@ class Store(Mapping[str, Any]):
         if self.path.exists() and not self.path.is_dir():
             expected = "a folder, or a new path"
             raise NotADirectoryError(complain("store", expected, f"the file {self.path}"))
-        if self.path.is_dir() and not (self.path / MARK).exists() and any(self.path.iterdir()):
+        if self.path.is_dir() and not self.begun and any(self.path.iterdir()):
             raise ValueError(
                 complain("store", "a Zarr store, or a new path", f"a folder of files, {self.path}")
             )
+
+    @property
+    def begun(self) -> bool:
+        """Whether the store is there."""
+        return (self.path / MARK).is_file()
 
     def __repr__(self) -> str:
         return f"Store({str(self.path)!r}): {len(self)} results"
@@ -110,7 +115,7 @@ class Store(Mapping[str, Any]):
         self, name: str, found: Mapping[str, Dataset], attrs: Mapping[str, Any] | None = None
     ) -> bool:
         """Add a result; returns whether it is this one that is kept, for the first one stays."""
-        if not self.path.is_dir():
+        if not self.begun:
             self.begin({})
         self.drafts.mkdir(exist_ok=True)
         draft = self.drafts / f"{name}.{os.urandom(8).hex()}"

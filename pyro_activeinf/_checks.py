@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
@@ -40,6 +40,21 @@ def finite(argument: str, value: float) -> float:
     if not isinstance(value, Real) or not 0 <= value < math.inf:
         raise ValueError(complain(argument, "a finite number >= 0", repr(value)))
     return float(value)
+
+
+def differentiable(
+    argument: str, value: float | Tensor, check: Callable[[str, float], float]
+) -> float | Tensor:
+    """Return a number that ``check`` lets pass, or a tensor as it is, so that gradients flow.
+
+    Raises:
+        ValueError: as ``check``; for a tensor unless it is one finite number >= 0.
+    """
+    if not isinstance(value, Tensor):
+        return check(argument, value)
+    if value.dim() or not bool((value >= 0) & (value < math.inf)):
+        raise ValueError(complain(argument, "a tensor of one finite number >= 0", repr(value)))
+    return value
 
 
 def positive(argument: str, value: float) -> float:

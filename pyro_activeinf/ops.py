@@ -110,6 +110,11 @@ def logsumexp(values: Tensor, dim: int) -> Tensor:
     return torch.where(empty.squeeze(dim), -math.inf, total)
 
 
+def finite(values: Tensor) -> Tensor:
+    """The same numbers, with 0 in place of infinite ones."""
+    return torch.where(values.isinf(), 0.0, values)
+
+
 def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
     """Smallest finite entry (0 where there is none): how close to underflow a table comes."""
     if not log_values.numel():
@@ -118,7 +123,12 @@ def smallest_log(log_values: Tensor, dim: int | None = None) -> Tensor:
     return finite.min() if dim is None else finite.min(dim).values
 
 
-def softmax(scores: Tensor, precision: float) -> Tensor:
+def infinite(number: float | Tensor) -> bool:
+    """Whether a number is infinite; a tensor, through which gradients flow, is taken as finite."""
+    return not isinstance(number, Tensor) and math.isinf(number)
+
+
+def softmax(scores: Tensor, precision: float | Tensor) -> Tensor:
     r"""Boltzmann distribution :math:`\propto e^{\gamma x}` over the last dim.
 
     An infinite precision shares the probability among the maxima (equal to a relative 1e-9, or
@@ -128,7 +138,7 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
         >>> softmax(torch.tensor([1.0, 3.0, 3.0]), math.inf).tolist()
         [0.0, 0.5, 0.5]
     """
-    if math.isinf(precision):
+    if infinite(precision):
         best = scores.max(-1, keepdim=True).values
         near = max(1e-9, 8 * torch.finfo(scores.dtype).eps)
         ties = (scores >= best - near * best.abs().clamp(min=1.0)).to(scores.dtype)
@@ -136,14 +146,17 @@ def softmax(scores: Tensor, precision: float) -> Tensor:
     return torch.softmax(weighed(scores, precision), -1)
 
 
-def weighed(scores: Tensor, factor: float) -> Tensor:
+def weighed(scores: Tensor, factor: float | Tensor) -> Tensor:
     """``factor * scores``; an infinite score counts as minus infinity where the factor is 0."""
+    if isinstance(factor, Tensor):
+        held = torch.where(scores.isinf(), 0.0, scores)
+        return torch.where(scores.isinf(), -math.inf, factor * held)
     if factor:
         return factor * scores
     return torch.where(scores.isinf(), -math.inf, 0.0).to(scores)
 
 
-def draw(probs: Tensor, precision: float = 1.0) -> Tensor:
+def draw(probs: Tensor, precision: float | Tensor = 1.0) -> Tensor:
     r"""Draw positions with probability :math:`\propto p^\alpha`: ``(*batch)``.
 
     Args:
@@ -154,6 +167,7 @@ def draw(probs: Tensor, precision: float = 1.0) -> Tensor:
         >>> draw(torch.tensor([[0.0, 1.0], [1.0, 0.0]])).tolist()
         [1, 0]
     """
+    precision = float(precision.detach() if isinstance(precision, Tensor) else precision)
     if probs.dim() > 1 or math.isinf(precision):
         rows = softmax(log(probs), precision)
         return torch.multinomial(rows.reshape(-1, rows.shape[-1]), 1).reshape(rows.shape[:-1])

@@ -14,7 +14,9 @@ from ..compile import control_sizes
 from ..records import PolicyPosterior
 
 
-def drawn(posterior: PolicyPosterior, precision: float, actions: gym.Space[Any] | None) -> Tensor:
+def drawn(
+    posterior: PolicyPosterior, precision: float | Tensor, actions: gym.Space[Any] | None
+) -> Tensor:
     """An action ``(*batch)``, ``(*batch, controls)``, or ``(*batch, *event)`` of a real one."""
     index = ops.draw(_rows(posterior), precision)
     if posterior.real:
@@ -23,7 +25,7 @@ def drawn(posterior: PolicyPosterior, precision: float, actions: gym.Space[Any] 
     return torch.stack(ops.unravel(index, controls), -1) if len(controls) > 1 else index
 
 
-def sharpened(posterior: PolicyPosterior, precision: float) -> Tensor:
+def sharpened(posterior: PolicyPosterior, precision: float | Tensor) -> Tensor:
     """Probabilities of the next action at a precision, as in ``action_probs``."""
     rows = ops.softmax(ops.log(_rows(posterior)), precision)
     return rows.reshape(posterior.action_probs.shape)

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import batch_dims, complain, nonnegative
+from .._checks import batch_dims, complain, differentiable, nonnegative
 from ..compile import Programs, Settled
 from ..filters import Filter, auto
 from ..learning import Experience, Learner
@@ -36,7 +36,8 @@ class Agent(Actor):
         guide: recognizes the state, for filters that draw states; see ``filters.auto``.
         planner: scores policies, for example :class:`~pyro_activeinf.planning.OpenLoop`.
         filter: carries the belief; by default what :func:`pyro_activeinf.filters.auto` picks.
-        action_precision: alpha; infinite takes the most probable action.
+        action_precision: alpha; infinite takes the most probable action. A number, or a tensor
+            without dims that gradients flow to.
         learner: changes the model by what is seen, for example an
             :class:`~pyro_activeinf.learning.OnlineLearner`; the model stays as it is without one.
 
@@ -65,7 +66,7 @@ class Agent(Actor):
         guide: Any = None,
         planner: Planner,
         filter: Filter | None = None,
-        action_precision: float = 16.0,
+        action_precision: float | Tensor = 16.0,
         learner: Learner | None = None,
     ) -> None:
         if isinstance(model, type) or not isinstance(planner, Planner):
@@ -82,7 +83,7 @@ class Agent(Actor):
         if not isinstance(learner, Learner | None):
             raise TypeError(complain("learner", "a Learner or None", repr(learner)))
         self.filter = auto(model, guide) if filter is None else filter
-        self.action_precision = nonnegative("action_precision", action_precision)
+        self.action_precision = differentiable("action_precision", action_precision, nonnegative)
         self.learner = learner
         self._unfinished = False
         self.reset()

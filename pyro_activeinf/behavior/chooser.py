@@ -92,7 +92,13 @@ def before(chooser: Chooser, state: State, choices: Choices, trial: int) -> Stat
         state = moved(starts, chooser.restart, state, len(chooser.batch_shape))
     if not choices.cues:
         return state
-    return chooser.perceive(state, at(choices.cues, trial))
+    cue = at(choices.cues, trial)
+    return moved(
+        choices.counted[:, trial],
+        lambda now: chooser.perceive(now, cue),
+        state,
+        len(chooser.batch_shape),
+    )
 
 
 def after(chooser: Chooser, state: State, choices: Choices, trial: int) -> State:

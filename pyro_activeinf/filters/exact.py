@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch
-from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
+from ..compile import Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter, require_belief
 from .bayes import conditioned
@@ -139,6 +139,10 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
         return self._compiled.habit()
+
+    def preferences(self, step: int) -> tuple[Table, ...]:
+        """Tables of the log-preferences over outcomes at a time step, in nats."""
+        return self._compiled.preferences(step)
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:
         """p(s_0), before the first observation."""

@@ -9,7 +9,15 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._checks import complain, in_range, nonnegative, positive_int, readable_bytes, whole_numbers
+from .._checks import (
+    complain,
+    differentiable,
+    in_range,
+    nonnegative,
+    positive_int,
+    readable_bytes,
+    whole_numbers,
+)
 from ..compile import Settled, control_sizes
 from ..filters import Filter, SweepingFilter
 from ..free_energy.counted import counted_terms
@@ -32,7 +40,8 @@ class OpenLoop(Planner):
         horizon: number of actions H in a policy.
         policies: ``(policies, time)`` (``(policies, time, controls)`` for several controls) to
             score instead of all of them.
-        precision: gamma; infinite chooses among the minima.
+        precision: gamma; infinite chooses among the minima. A number, or a tensor without dims
+            that gradients flow to.
         terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
         memory_limit: bytes that the scores may take; beliefs are processed in chunks within it.
 
@@ -57,13 +66,13 @@ class OpenLoop(Planner):
         self,
         horizon: int,
         policies: Tensor | None = None,
-        precision: float = 16.0,
+        precision: float | Tensor = 16.0,
         terms: Iterable[str] | None = None,
         memory_limit: int = 2**30,
     ) -> None:
         self.horizon = positive_int("horizon", horizon)
         self.policies = None if policies is None else _checked(policies, horizon)
-        self.precision = nonnegative("precision", precision)
+        self.precision = differentiable("precision", precision, nonnegative)
         self.terms = counted_terms(terms)
         self.memory_limit = positive_int("memory_limit", memory_limit)
         self._layouts: dict[_Key, _Layout] = {}

@@ -18,7 +18,7 @@ def policy_posterior(
     policies: Tensor,
     nodes: PrefixTerms,
     terms: frozenset[str],
-    precision: float,
+    precision: float | Tensor,
     habit: Mapping[str, Tensor],
     controls: Sequence[int],
     report: PlanReport | None = None,
@@ -57,7 +57,7 @@ def shaped(action_probs: Tensor, controls: Sequence[int]) -> Tensor:
 
 
 def boltzmann(
-    scores: Tensor, precision: float, log_prior: Tensor | None, finite: bool = False
+    scores: Tensor, precision: float | Tensor, log_prior: Tensor | None, finite: bool = False
 ) -> Tensor:
     """Probabilities from expected free energies and a log-prior, ``(*batch, policies)``.
 
@@ -75,18 +75,23 @@ def boltzmann(
                 "number instead.",
             )
         )
-    if math.isinf(precision):
+    if ops.infinite(precision):
         return ops.softmax(-scores, precision)
     weighted = ops.weighed(scores, -precision)
     return torch.softmax(weighted if log_prior is None else weighted + log_prior, -1)
 
 
 def log_habit(policies: Tensor, habit: Mapping[str, Tensor]) -> Tensor | None:
-    """Log-prior of each policy ``(policies,)`` from the sites of a habit; ``None`` without one."""
+    """Log-prior of each policy ``(*batch, policies)``; ``None`` without a habit.
+
+    Args:
+        policies: ``(policies, time[, controls])``.
+        habit: log-probabilities of each of its sites, ``(*batch, values)``.
+    """
     if not habit:
         return None
     if "policy" in habit:
-        if habit["policy"].shape != policies.shape[:1]:
+        if habit["policy"].shape[-1:] != policies.shape[:1]:
             raise ValueError(
                 complain(
                     "habit",
@@ -97,5 +102,7 @@ def log_habit(policies: Tensor, habit: Mapping[str, Tensor]) -> Tensor | None:
         return habit["policy"]
     steps = policies.unsqueeze(-1) if policies.dim() == 2 else policies
     names = ["action"] if policies.dim() == 2 else [f"action_{f}" for f in range(steps.shape[-1])]
-    each = [habit[name][steps[..., f]].sum(-1) for f, name in enumerate(names) if name in habit]
+    each = [
+        habit[name][..., steps[..., f]].sum(-1) for f, name in enumerate(names) if name in habit
+    ]
     return torch.stack(each).sum(0)

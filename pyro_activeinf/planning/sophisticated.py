@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from .._checks import complain, finite, nonnegative, positive_int
+from .._checks import complain, differentiable, finite, nonnegative, positive_int
 from ..compile import control_sizes
 from ..filters import BranchingFilter, Filter
 from ..free_energy.counted import counted_terms
@@ -39,7 +39,7 @@ class Sophisticated(Planner):
     Args:
         horizon: number of actions that are looked ahead.
         discount: delta, weight of the next step relative to this one.
-        precision: gamma; infinite for the minimum.
+        precision: gamma; infinite for the minimum. Both may be tensors without dims.
         terms: which of ``pragmatic``, ``epistemic``, ``novelty`` count; all by default.
         threshold: outcomes of at most this probability are left out; the report of the posterior
             says how much was.
@@ -67,8 +67,8 @@ class Sophisticated(Planner):
     def __init__(
         self,
         horizon: int,
-        discount: float = 1.0,
-        precision: float = 16.0,
+        discount: float | Tensor = 1.0,
+        precision: float | Tensor = 16.0,
         terms: Iterable[str] | None = None,
         threshold: float = 0.0,
         tolerance: float = 1e-9,
@@ -77,8 +77,8 @@ class Sophisticated(Planner):
     ) -> None:
         self.deadline = None if deadline is None else positive_int("deadline", deadline)
         self.horizon = positive_int("horizon", horizon)
-        self.discount = finite("discount", discount)
-        self.precision = nonnegative("precision", precision)
+        self.discount = differentiable("discount", discount, finite)
+        self.precision = differentiable("precision", precision, nonnegative)
         self.terms = counted_terms(terms)
         self.threshold = nonnegative("threshold", threshold)
         self.tolerance = nonnegative("tolerance", tolerance)

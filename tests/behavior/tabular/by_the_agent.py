@@ -1,0 +1,47 @@
+"""The real agent on recorded data, one person at a time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pyro_activeinf import Agent
+from pyro_activeinf.behavior import Choices
+
+
+def by_the_agent(agent: Agent, choices: Choices, subject: int) -> Tensor:
+    """Log-probabilities of what a subject chose, ``(trials,)``; 0 where a trial is passed over."""
+    found, action, began = [], None, False
+    outcome: dict[str, Any] = {}
+    for t in range(choices.num_trials):
+        if bool(choices.starts[subject, t]) and began:
+            agent.reset()
+            action, began, outcome = None, False, {}
+        if not bool(choices.counted[subject, t]):
+            found.append(torch.zeros(()))
+            continue
+        cue = {name: value[subject, t] for name, value in choices.cues.items()}
+        shown = {k: v for k, v in cue.items() if int(v) >= 0}
+        agent.perceive({**shown, **outcome}, action)
+        began, chosen = True, int(choices.actions[subject, t])
+        probs = agent.action_probs(agent.plan()).flatten()
+        found.append(probs[chosen].log())
+        action = as_controls(agent, chosen)
+        brought = {name: value[subject, t] for name, value in choices.outcomes.items()}
+        outcome = {k: v for k, v in brought.items() if int(v) >= 0}
+    agent.reset()
+    return torch.stack(found)
+
+
+def as_controls(agent: Agent, index: int) -> Tensor:
+    """An action by its position in the flattened space."""
+    sizes = [int(n) for n in getattr(agent.filter.actions, "nvec", ())]
+    if len(sizes) < 2:
+        return torch.tensor(index)
+    digits = []
+    for size in reversed(sizes):
+        digits.insert(0, index % size)
+        index //= size
+    return torch.tensor(digits)

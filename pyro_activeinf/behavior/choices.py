@@ -81,3 +81,8 @@ class Choices:
     def counted(self) -> Tensor:
         """Trials that enter the likelihood: present, with an action; ``(subjects, trials)``."""
         return self.present & (self.actions >= 0)
+
+    @cached_property
+    def memo(self) -> dict[Any, Any]:
+        """What others have derived from these choices, to be derived once."""
+        return {}

@@ -1,17 +1,24 @@
 """How the parameters of persons hang together."""
 
 from .base import Population, Program
+from .design import Design, design
 from .deviations import Centered, Correlated, Deviations, NonCentered
 from .flat import Flat
 from .hierarchical import Hierarchical
+from .horseshoe import Horseshoe
+from .regression import Regression
 
 __all__ = [
     "Centered",
     "Correlated",
+    "Design",
     "Deviations",
     "Flat",
     "Hierarchical",
+    "Horseshoe",
     "NonCentered",
     "Population",
     "Program",
+    "Regression",
+    "design",
 ]

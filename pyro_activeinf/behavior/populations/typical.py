@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +70,11 @@ def spread_of(name: str, typical: Typical, priors: Priors | None) -> Tensor:
 
 def over(argument: str, prior: dist.TorchDistribution, shape: torch.Size) -> Any:
     """A prior of one number for each of ``shape``; or a prior of that shape as it is."""
-    if tuple(prior.batch_shape + prior.event_shape) == tuple(shape) and prior.event_shape:
-        return prior.to_event(len(shape) - len(prior.event_shape))
-    try:
-        return prior.expand(shape).to_event(len(shape))
-    except RuntimeError as error:
-        got = f"batch {tuple(prior.batch_shape)}, event {tuple(prior.event_shape)}"
-        raise ValueError(complain(argument, f"a prior of shape {tuple(shape)}", got)) from error
+    own = tuple(prior.batch_shape + prior.event_shape)
+    if own == tuple(shape):
+        return prior.to_event(len(prior.batch_shape))
+    with suppress(RuntimeError):
+        if not prior.event_shape:
+            return prior.expand(shape).to_event(len(shape))
+    got = f"batch {tuple(prior.batch_shape)}, event {tuple(prior.event_shape)}"
+    raise ValueError(complain(argument, f"a prior of shape {tuple(shape)}", got))

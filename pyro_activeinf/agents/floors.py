@@ -9,27 +9,28 @@ from typing import Any
 from torch import Tensor
 
 from .._checks import complain, one_batch
-from ..compile import Site, finite_sites
-from ..filters import Bank, BankBelief, ExactFilter, Filter, JointBelief, auto
-from ..filters.bank_context import BankContext
-from ..filters.context import Context
-from ..filters.exact_context import ExactContext, Link
+from ..compile import finite_sites
+from ..filters import Bank, ExactFilter, Filter, auto
+from ..filters.context import Context, Link, Port
+from ..filters.faces import context_of, link_of, settable, shown
 from ..filters.families import families
+from ..records import Belief
 from .level import Level
 from .wishing import WishLinks
-
-AnyBelief = JointBelief | BankBelief
 
 
 @dataclass(frozen=True)
 class LevelState:
-    """Where one level is: messages about its present step, and the belief that follows."""
+    """Where one level is: messages about its present step, and the belief that follows.
+
+    Likelihoods are as the level's :class:`~pyro_activeinf.filters.context.Context` has them.
+    """
 
     ticks: Tensor  # (*batch): own steps since it began, the present one included
     message: Any  # (*batch) of values set from above and states: all before the present step
-    own: Tensor  # (*batch, states): log-likelihood of what it saw itself at this step
-    below: Tensor  # (*batch, states): and of what levels below saw
-    belief: AnyBelief
+    own: Tensor  # (*batch, numbers): log-likelihood of what it saw itself at this step
+    below: Tensor  # (*batch, numbers): and of what levels below saw
+    belief: Belief
     down: Tensor  # (*batch, values set from above): log p(c) as predicted from above
     up: Tensor  # (*batch, values set from above): log p(o|c) of all since it began
 
@@ -40,7 +41,7 @@ class Floor:
 
     level: Level
     filter: Filter
-    context: Context[Any, AnyBelief]  # what the level above sets; nothing for the topmost
+    context: Context[Any, Any]  # what the level above sets; nothing for the topmost
     link: Link | None  # what it sets below; None for the lowest
     wishes: WishLinks | None  # what the level above wishes; None for the topmost
 
@@ -58,98 +59,109 @@ class Floor:
         return self.context.see(state.message, state.own + state.below)
 
     def predicted_below(self, state: LevelState, down: Tensor) -> Tensor:
-        """log p(c) for the level below, without what that has to say of the present step."""
+        """The prior for the level below, without what that has to say of the present step."""
+        if self.link is None:
+            raise ValueError(complain("levels", "a level above another one", "the lowest"))
         known = self.context.see(state.message, state.own)
-        found = self.context.belief(known, down, state.belief.step)
-        if self.link is None or not isinstance(found, JointBelief):
-            raise TypeError(complain("levels", "a discrete level above another one", repr(found)))
-        return self.link.down(found)
+        return self.link.down(self.context.belief(known, down, state.belief.step))
 
 
 def floors_of(levels: Sequence[Level]) -> list[Floor]:
     """The levels, lowest first, with what they share by name.
 
     Raises:
-        ValueError: where two neighbors share no site, or a level has a filter of the wrong kind.
+        ValueError: where two neighbors share no site, or a filter cannot be where it is.
     """
-    upper = [_discrete(i, x.filter or ExactFilter(x.model)) for i, x in enumerate(levels[1:], 2)]
-    filters = [_lowest(levels[0], upper[0].observation_sites), *upper]
+    upper = [_upper(level) for level in levels[1:]]
+    filters = [_lowest(levels[0], _showing(1, upper[0])), *upper]
     pairs = list(zip(filters, upper, strict=False))
     names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
-    links = [None, *(Link(high, below) for high, below in zip(upper, names, strict=True))]
-    contexts = [_context(f, above) for f, above in zip(filters, [*names, ()], strict=True)]
+    links = [None, *(link_of(high, below) for high, below in zip(upper, names, strict=True))]
+    faces = zip(filters, [*names, ()], [(), *names], strict=True)
+    contexts = [context_of(filter, above, below) for filter, above, below in faces]
     wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
     return [Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)]
 
 
-def _lowest(level: Level, shown: Collection[str]) -> Filter:
+def _upper(level: Level) -> Filter:
+    """The filter of a level above the lowest: exact for discrete sites, else what suits them."""
+    if level.filter is not None:
+        return level.filter
+    kinds = families(level.model)
+    return auto(level.model) if kinds.gaussian or kinds.others else ExactFilter(level.model)
+
+
+def _lowest(level: Level, above: Collection[Port]) -> Filter:
     """The filter of the lowest level; with real sites, one for each value of what is set."""
     if level.filter is not None:
         return level.filter
     kinds = families(level.model)
     if not (kinds.gaussian or kinds.others):
         return ExactFilter(level.model)
-    found = finite_sites(level.model)
-    return Bank(level.model, [name for name in found if name in shown] or None, make=auto)
+    finite = finite_sites(level.model)
+    names = [name for name in finite if name in {port.name for port in above if port.site}]
+    return Bank(level.model, names, make=auto) if names else auto(level.model)
 
 
-def _discrete(number: int, filter: Filter) -> ExactFilter:
-    if not isinstance(filter, ExactFilter):
-        expected = "an ExactFilter above the lowest level"
-        raise ValueError(complain(f"levels[{number - 1}].filter", expected, repr(filter)))
-    return filter
+def _showing(number: int, filter: Filter) -> Collection[Port]:
+    """What a level above another one shows.
+
+    Raises:
+        ValueError: for a filter that cannot be there.
+    """
+    found = shown(filter).values()
+    if not found:
+        raise ValueError(
+            complain(
+                f"levels[{number}].filter",
+                "an exact, factorized, hidden Markov or particle filter, or a linear Gaussian one, "
+                "above another level",
+                repr(filter),
+                "A Bank, whose sites stay, can be the lowest level alone.",
+            )
+        )
+    return found
 
 
-def _context(filter: Filter, names: Sequence[str]) -> Context[Any, AnyBelief]:
-    if isinstance(filter, Bank):
-        return BankContext(filter, names)
-    if isinstance(filter, ExactFilter):
-        return ExactContext(filter, names)
-    raise _unsettable(filter)
-
-
-def _first_sites(filter: Filter) -> tuple[Site, ...]:
-    """Sites that a level above may set."""
-    if isinstance(filter, Bank):
-        return filter.context
-    if isinstance(filter, ExactFilter):
-        return filter.tables.states
-    raise _unsettable(filter)
-
-
-def _unsettable(filter: Filter) -> ValueError:
-    expected = "an ExactFilter, or a Bank of other filters for a level of real sites"
-    way_out = "For example filter=Bank(model), or Bank(model, make=ParticleFilter)."
-    return ValueError(complain("levels[0].filter", expected, type(filter).__name__, way_out))
-
-
-def _shared(number: int, low: Filter, high: ExactFilter) -> tuple[str, ...]:
+def _shared(number: int, low: Filter, high: Filter) -> tuple[str, ...]:
     """Sites that link level ``number`` with the one above, in the order of the program below.
 
     Raises:
-        ValueError: where there is none, or their supports differ.
+        ValueError: where there is none, or they do not stand for the same values.
     """
-    shown = {site.name: site for site in high.tables.outcomes}
-    settable = _first_sites(low)
-    found = [site for site in settable if site.name in shown]
+    above = {port.name: port for port in _showing(number, high)}
+    ports = settable(low)
+    found = [port for name, port in ports.items() if name in above]
+    if not ports:
+        raise _unsettable(number - 1, low)
     if not found:
         raise ValueError(
             complain(
                 f"levels[{number}]",
                 "an observation site with the name of an initial-state site of the level below, "
-                f"one of {[site.name for site in settable]}",
-                list(shown),
+                f"one of {list(ports)}",
+                list(above),
                 "Rename a site, so that the two levels meet.",
             )
         )
-    for site in found:
-        other = shown[site.name]
-        if site.support.shape != other.support.shape or bool((site.support != other.support).any()):
-            raise ValueError(
-                complain(
-                    f"site '{site.name}' of levels[{number}]",
-                    f"the {site.size} values that it has at the level below",
-                    f"{other.size} values",
-                )
-            )
-    return tuple(site.name for site in found)
+    for port in found:
+        _require_fit(number, port, above[port.name])
+    if len({port.site is None for port in found}) > 1:
+        expected, got = "linked sites that are all discrete, or all real", [p.name for p in found]
+        raise ValueError(complain(f"levels[{number}]", expected, got, "Rename some of them."))
+    return tuple(port.name for port in found)
+
+
+def _require_fit(number: int, below: Port, above: Port) -> None:
+    if not above.fits(below):
+        expected = f"the {below} that it has at the level below"
+        raise ValueError(complain(f"site '{below.name}' of levels[{number}]", expected, str(above)))
+
+
+def _unsettable(position: int, filter: Filter) -> ValueError:
+    expected = (
+        "a filter whose first state can be set from above: an exact, factorized, hidden Markov or "
+        "particle filter with a discrete state site, a linear Gaussian one, or a Bank"
+    )
+    way_out = "For example filter=Bank(model), or Bank(model, make=ParticleFilter)."
+    return ValueError(complain(f"levels[{position}].filter", expected, repr(filter), way_out))

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from torch import Tensor
 
-from .. import ops
-from .._checks import batch_dims, by_site, complain
+from .._checks import batch_dims, complain
 from ..compile import Settled, depends_on_step
-from ..filters import JointBelief
 from ..records import Belief, PolicyPosterior
 from . import keeping_levels
 from .actor import Actor
@@ -22,6 +19,7 @@ from .floors import LevelState
 from .hierarchical_belief import HierarchicalBelief, level_terms
 from .level import Level, as_level
 from .members import at_own_steps
+from .naming import by_level, names_of
 from .outward import Lowest, Outward
 from .tower import Chosen, Tower, both
 
@@ -39,7 +37,8 @@ class HierarchicalAgent(Actor):
         F = \sum_i F_i, \qquad F_i = E_q[\log q(s_i|s_{i+1}) - \log p(s_i|s_{i+1})]
             - \textstyle\sum_{o \in i} E_q[\log p(o|s_i)]
 
-    Beliefs are exact: those of the one model that has all levels in it.
+    With exact filters beliefs are those of the one model that has all levels in it. Any level may
+    have another one, as long as its first state can be set (see :class:`Level`).
 
     Args:
         levels: lowest first: :class:`Level`, or models.
@@ -65,7 +64,7 @@ class HierarchicalAgent(Actor):
     @property
     def observation_sites(self) -> tuple[str, ...]:
         """Names of what it can be shown, but for those that stand for a level below."""
-        return tuple(self._names())
+        return tuple(names_of(self.tower))
 
     def finish(self) -> None:
         """The episode is over; the beliefs stay until :meth:`reset`."""
@@ -91,7 +90,7 @@ class HierarchicalAgent(Actor):
             ValueError: for an unknown site or level, an impossible observation, or a missing
                 action. The beliefs are then unchanged.
         """
-        seen = self._by_level(observation)
+        seen = by_level(self.tower, observation)
         with Settled():
             before = self._before(action)
             after, accuracy = self._seen(before, seen)
@@ -150,31 +149,12 @@ class HierarchicalAgent(Actor):
             states[i], each[i] = self.tower.floors[i].looked(states[i], part)
         after = self.tower.settled(states)
         return after, {
-            i: {n: ops.exp_dot(after[i].belief.log_probs, v) for n, v in part.items()}
+            i: {
+                n: self.tower.floors[i].context.expected(after[i].belief, v)
+                for n, v in part.items()
+            }
             for i, part in each.items()
         }
-
-    def _names(self) -> dict[str, tuple[int, str]]:
-        """Level and site by the name of the site; with its level where several have the name."""
-        each = [
-            (i, name)
-            for i, floor in enumerate(self.tower.floors)
-            for name in floor.filter.observation_sites
-            if name not in self.tower.linked(i)
-        ]
-        count = Counter(name for _, name in each)
-        return {name if count[name] == 1 else f"level{i + 1}/{name}": (i, name) for i, name in each}
-
-    def _by_level(self, observation: Mapping[str, Any]) -> dict[int, dict[str, Any]]:
-        """The observation of each level; ``level{i}/{site}`` is understood for every site."""
-        names = self._names()
-        known = {f"level{i + 1}/{name}": (i, name) for i, name in names.values()} | names
-        by_site("observation", observation, list(known))
-        found: dict[int, dict[str, Any]] = {}
-        for key, value in observation.items():
-            i, name = known[key]
-            found.setdefault(i, {})[name] = value
-        return found
 
     def plan(self) -> PolicyPosterior:
         """Score the policies of each level that acts next; returns those of the lowest."""
@@ -210,7 +190,7 @@ class HierarchicalAgent(Actor):
 
     def _scored(self, i: int, own: Belief, above: Belief) -> PolicyPosterior:
         floor = self.tower.floors[i]
-        if floor.wishes is None or not isinstance(above, JointBelief):
+        if floor.wishes is None:
             return floor.level.planner(floor.filter, own)
         return floor.wishes.plan(floor.level.planner, own, above)
 

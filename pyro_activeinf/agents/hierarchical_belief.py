@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..records import FreeEnergyTerms, LevelMessages
-from .floors import AnyBelief
+from ..records import Belief, FreeEnergyTerms, LevelMessages
 
 
 @dataclass(frozen=True)
 class HierarchicalBelief:
     """What all levels believe, lowest first, and the free energy of the last observation."""
 
-    levels: tuple[AnyBelief, ...]
+    levels: tuple[Belief, ...]
     terms: FreeEnergyTerms  # (*batch), nats: sites are called f"level{i}/{site}", 1 = lowest
     messages: Mapping[int, LevelMessages]  # of each level (1 = lowest) with the one above
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .._checks import complain, nonnegative, positive_int
 from ..compile import Programs
-from ..filters import Bank, ExactFilter, Filter
+from ..filters import Filter
 from ..planning import Planner, Variational
 from ..records import Belief
 
@@ -32,8 +32,10 @@ class Level:
         model: an ordinary :class:`~pyro_activeinf.GenerativeModel`.
         planner: scores its policies; by default the next actions by a step of variational
             inference, ``Variational(horizon=1, steps=1, precision=16.0)``.
-        filter: carries its belief; by default an exact filter of the model, and for a lowest level
-            with real sites a :class:`~pyro_activeinf.filters.Bank` of what ``filters.auto`` picks.
+        filter: carries its belief: exact, factorized, hidden Markov, particle or linear Gaussian,
+            and for a lowest level a :class:`~pyro_activeinf.filters.Bank`. By default an exact
+            one, or what ``filters.auto`` picks for a model with real sites; for a lowest level
+            with real sites whose discrete ones are set from above, a bank of these.
         steps_per_update: own steps that make one step of the level above.
         until: a condition on the own belief that ends the step of the level above early:
             a truth value, or one for each member of the batch.
@@ -51,7 +53,7 @@ class Level:
 
     model: Programs
     planner: Planner = field(default_factory=next_action)
-    filter: ExactFilter | Bank | None = None
+    filter: Filter | None = None
     steps_per_update: int = 1
     until: Callable[[Belief], bool | Tensor] | None = None
     action_precision: float = 16.0

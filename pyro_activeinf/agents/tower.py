@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -10,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import ops
 from ..filters.context import Context
 from ..records import LevelMessages
-from .floors import AnyBelief, Floor, LevelState, floors_of
+from .floors import Floor, LevelState, floors_of
 from .level import Level
 
 Chosen = bool | Tensor  # for all members of a batch alike, or (*batch)
@@ -41,12 +41,15 @@ class Tower:
     def begun(self, batch: tuple[int, ...]) -> list[LevelState]:
         """All levels before the first observation, ``(*batch)``."""
         states: list[LevelState] = []
-        for floor in self.floors:
+        down = self.floors[-1].context.unset(batch)
+        for floor in reversed(self.floors):
             message, none = floor.context.start(batch), floor.context.nothing(batch)
-            zero = torch.zeros_like(floor.context.evidence(message))
-            belief = floor.context.belief(message, zero, 0)
-            ticks = torch.ones(batch, dtype=torch.long, device=zero.device)
-            states.append(LevelState(ticks, message, none, none, belief, zero, zero))
+            belief = floor.context.belief(message, down, 0)
+            ticks = torch.ones(batch, dtype=torch.long, device=none.device)
+            up = floor.context.evidence(message)
+            states.insert(0, LevelState(ticks, message, none, none, belief, down, up))
+            if floor.link is not None:
+                down = floor.link.down(belief)
         return self.settled(states)
 
     def settled(self, states: Sequence[LevelState]) -> list[LevelState]:
@@ -59,9 +62,11 @@ class Tower:
         for lower, upper, state in zip(self.floors, self.floors[1:], states[1:], strict=False):
             evidence = lower.context.evidence(lower.seen(risen[-1]))
             risen[-1] = replace(risen[-1], up=evidence)
-            below = state.below if upper.link is None else upper.link.up(evidence)
+            below = state.below
+            if upper.link is not None:
+                below = upper.link.up(evidence, state.message)
             risen.append(replace(state, below=below))
-        down = torch.zeros_like(risen[-1].down)
+        down = risen[-1].down
         found: list[LevelState] = []
         for floor, state in zip(reversed(self.floors), reversed(risen), strict=True):
             belief = floor.context.belief(floor.seen(state), down, state.belief.step)
@@ -103,17 +108,24 @@ class Tower:
         Their sum is minus the logarithm of the evidence.
         """
         top = self.floors[-1]
-        totals = [ops.logsumexp(top.seen(states[-1]), -1).squeeze(-1) for states in (before, after)]
-        pairs = list(zip(before, after, strict=True))[1:]
-        upto = [-_mean(a.belief, a.below - b.below) for b, a in pairs]
+        totals = [top.context.evidence(top.seen(states[-1]))[..., 0] for states in (before, after)]
+        each = list(zip(self.floors, before, after, strict=True))[1:]
+        upto = [floor.context.expected(a.belief, _gained(a, b)) for floor, b, a in each]
+        upto = [-value for value in upto]
         upto.append(totals[0] - totals[1])
         return [upto[0], *(upper - lower for lower, upper in pairwise(upto))]
 
 
-def _passed(context: Context[Any, AnyBelief], state: LevelState) -> LevelMessages:
+def _passed(context: Context[Any, Any], state: LevelState) -> LevelMessages:
     sizes = tuple(site.size for site in context.sites)
-    down = state.down.expand_as(state.up)
+    down = state.down.expand_as(state.up) if sizes else state.down
     return LevelMessages(context.names, sizes, state.ticks, down, state.up)
+
+
+def _gained(after: LevelState, before: LevelState) -> Tensor:
+    """What the levels below have told since, where what was impossible stays so."""
+    never = before.below == -math.inf
+    return torch.where(never, after.below, after.below - before.below)
 
 
 def both(one: Chosen, other: Chosen) -> Chosen:
@@ -134,7 +146,7 @@ def _moved(floor: Floor, state: LevelState, action: Any, acts: Chosen, anew: Cho
         moved = floor.context.move(_rescaled(floor, floor.seen(state)), action)
         message, ticks = _either(floor, acts, moved, message), _where(acts, ticks + 1, ticks)
     if anew is not False:
-        begun = floor.context.start(tuple(floor.context.evidence(message).shape[:-1]))
+        begun = floor.context.start(tuple(state.up.shape[:-1]))
         message, ticks = (
             _either(floor, anew, begun, message),
             _where(anew, torch.ones_like(ticks), ticks),
@@ -151,10 +163,8 @@ def _moved(floor: Floor, state: LevelState, action: Any, acts: Chosen, anew: Cho
 
 
 def _rescaled(floor: Floor, message: Any) -> Any:
-    """Of the topmost level, which never begins anew, only the posterior is kept."""
-    if floor.context.names:
-        return message
-    return message - ops.logsumexp(message, -1).unsqueeze(-1)
+    """Of the topmost level, which never begins anew, evidence is counted from now."""
+    return message if floor.context.names else floor.context.forget(message)
 
 
 def _either(floor: Floor, chosen: Chosen, new: Any, old: Any) -> Any:
@@ -167,8 +177,3 @@ def _where(chosen: Chosen, new: Tensor, old: Tensor) -> Tensor:
     if not isinstance(chosen, Tensor):
         return new if chosen else old
     return torch.where(chosen.reshape(*chosen.shape, *[1] * (new.dim() - chosen.dim())), new, old)
-
-
-def _mean(belief: AnyBelief, values: Tensor) -> Tensor:
-    """Expectation under a belief, where 0 times minus infinity is 0."""
-    return ops.exp_dot(belief.log_probs, values)

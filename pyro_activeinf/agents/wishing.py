@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..compile import Wishes
-from ..filters import ExactFilter, Filter, JointBelief
-from ..filters.exact_context import Link
+from ..filters import ExactFilter, Filter
+from ..filters.faces import link_of, shown
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
 from .members import alike, together
@@ -22,29 +22,29 @@ KEPT_FILTERS = 64
 class WishLinks:
     """Observation sites of one filter that another one's model names in ``prefer`` or ``habit``."""
 
-    upper: ExactFilter
+    upper: Filter
     lower: Filter
     preferences: tuple[str, ...]
     habit: tuple[str, ...]
     _kept: dict[bytes, ExactFilter] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def between(cls, lower: Filter, upper: ExactFilter) -> WishLinks:
+    def between(cls, lower: Filter, upper: Filter) -> WishLinks:
         """The links by name; a level of real sites has wishes of its own alone."""
         preferred, usual = lower.wished if isinstance(lower, ExactFilter) else ((), ())
-        shown = set(upper.observation_sites)
-        preferences = tuple(name for name in preferred if name in shown)
-        return cls(upper, lower, preferences, tuple(name for name in usual if name in shown))
+        names = {port.name for port in shown(upper).values() if port.site}
+        preferences = tuple(name for name in preferred if name in names)
+        return cls(upper, lower, preferences, tuple(name for name in usual if name in names))
 
     @property
     def names(self) -> tuple[str, ...]:
         """All linked sites."""
         return self.preferences + self.habit
 
-    def plan(self, planner: Planner, belief: Belief, above: JointBelief) -> PolicyPosterior:
+    def plan(self, planner: Planner, belief: Belief, above: Belief) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
         parts = [
-            Link(self.upper, [name]).down(above).detach().to(self.lower.dtype)
+            link_of(self.upper, [name]).down(above).detach().to(self.lower.dtype)
             for name in self.names
         ]
         if not parts or not isinstance(self.lower, ExactFilter):

@@ -9,18 +9,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from .. import ops
 from .._checks import complain
 from ..compile import Site
 from ..records import Belief
 from .bank import Bank
 from .bank_belief import BankBelief
 from .belief import JointBelief
-from .context import Context
+from .context import FiniteContext
 from .gaussian_belief import GaussianBelief
 from .particle_belief import Lineage, ParticleBelief
 
 
-class BankContext(Context[BankBelief, BankBelief]):
+class BankContext(FiniteContext[BankBelief, BankBelief]):
     r"""The sites that a :class:`Bank` has a filter for each value of.
 
     A message is a belief of the bank, not normalized: it holds log p(o_{0:t} | c) in place of
@@ -91,6 +92,14 @@ class BankContext(Context[BankBelief, BankBelief]):
         """
         log_probs = message.log_probs + log_prior.to(message.log_probs)
         return replace(message, log_probs=log_probs).normalized()
+
+    def forget(self, message: BankBelief) -> BankBelief:
+        """As it is: a bank is set by the level above it."""
+        return message
+
+    def expected(self, belief: BankBelief, log_likelihood: Tensor) -> Tensor:
+        """The expectation over c of what each filter expects, ``(*batch)``."""
+        return ops.exp_dot(belief.log_probs, log_likelihood)
 
 
 def either(chosen: Tensor, new: Belief, old: Belief) -> Belief:

@@ -10,17 +10,18 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain, known_names
+from .._checks import known_names
 from ..compile import Role, Site, Tables, Variable
 from .belief import JointBelief
-from .context import Context
+from .context import FiniteContext, Link, clamped, impossible_from_above
 from .exact import ExactFilter
-from .joint import log_likelihood, outcome_sites, product, table_dtype
+from .hidden_markov import HiddenMarkovFilter
+from .joint import log_likelihood, product, table_dtype
 from .motion import action_index, by_action
 
 
-class ExactContext(Context[Tensor, JointBelief]):
-    r"""The first state of an exact filter, as sites that another model predicts.
+class ExactContext(FiniteContext[Tensor, JointBelief]):
+    r"""The first state of a filter of joint states, as sites that another model predicts.
 
     A *message* holds, for every value c of these sites together (the last one varying fastest),
     how probable all that was seen since is along with the present state:
@@ -54,7 +55,7 @@ class ExactContext(Context[Tensor, JointBelief]):
         [0.9, 0.1]
     """
 
-    def __init__(self, filter: ExactFilter, sites: Sequence[str]) -> None:
+    def __init__(self, filter: ExactFilter | HiddenMarkovFilter, sites: Sequence[str]) -> None:
         known = [site.name for site in filter.tables.states]
         known_names("sites", sites, known)
         self.filter, self.names = filter, tuple(sites)
@@ -118,16 +119,17 @@ class ExactContext(Context[Tensor, JointBelief]):
         joint = ops.logsumexp(message + log_prior.to(message).unsqueeze(-1), -2)
         total = ops.logsumexp(joint, -1)
         if bool((total == -math.inf).any()):
-            raise ValueError(
-                complain(
-                    "observation",
-                    "one of positive probability under what the level above predicts",
-                    f"one of probability 0 at time step {step}",
-                    "The beliefs are unchanged. Give likelihoods or links some noise.",
-                )
-            )
+            raise impossible_from_above(step)
         sites = self.filter.tables.states
         return JointBelief(step, sites, log_probs_=joint - total.unsqueeze(-1))
+
+    def forget(self, message: Tensor) -> Tensor:
+        """The posterior of the states is kept."""
+        return message - ops.logsumexp(message, -1).unsqueeze(-1)
+
+    def expected(self, belief: JointBelief, log_likelihood: Tensor) -> Tensor:
+        """The expectation over joint states, ``(*batch)``."""
+        return ops.exp_dot(belief.log_probs, log_likelihood)
 
 
 def _first(tables: Tables, names: Sequence[str]) -> Tensor:
@@ -145,8 +147,8 @@ def _first(tables: Tables, names: Sequence[str]) -> Tensor:
     return torch.where(values[:, None] == value, log_probs, -math.inf)
 
 
-class Link:
-    r"""Observation sites of an exact filter that another model's first state is made of.
+class JointLink(Link):
+    r"""Observation sites of a filter of joint states that another model's first state is made of.
 
     .. math:: p(c) = \sum_x q(x) \, p(c|x), \qquad \log p(o|x) = \log \sum_c p(c|x) \, p(o|c)
 
@@ -157,36 +159,40 @@ class Link:
     Example:
         >>> from pyro_activeinf.models import TMaze
         >>> filter = ExactFilter(TMaze())
-        >>> link = Link(filter, ["position"])
+        >>> link = JointLink(filter, ["position"])
         >>> link.down(filter.initial()).exp().tolist()
         [1.0, 0.0, 0.0, 0.0, 0.0]
         >>> tuple(link.up(torch.zeros(5)).shape)  # joint states
         (8,)
     """
 
-    def __init__(self, filter: ExactFilter, sites: Sequence[str]) -> None:
+    def __init__(self, filter: ExactFilter | HiddenMarkovFilter, sites: Sequence[str]) -> None:
         known_names("sites", sites, filter.observation_sites)
         self.filter, self.names = filter, tuple(sites)
         self._made: tuple[Tables, Tensor] | None = None
 
     @property
-    def sites(self) -> tuple[Site, ...]:
-        """The sites, in the order of their names."""
-        return tuple(outcome_sites(self.filter.tables, self.names))
-
-    @property
     def log_probs(self) -> Tensor:
         """log p(c | x), ``(states, values)``."""
+        if isinstance(self.filter, HiddenMarkovFilter):
+            return self._from_values(self.filter)
         tables = self.filter.tables
         if self._made is None or self._made[0] is not tables:
             self._made = (tables, log_likelihood(tables, self.names).flatten(1))
         return self._made[1]
 
+    def _from_values(self, filter: HiddenMarkovFilter) -> Tensor:
+        """The same by what each joint value would tell of the states."""
+        sites = [site for name in self.names if (site := filter.kinds[name].site) is not None]
+        pairs = zip(sites, clamped(sites), strict=True)
+        each = filter.log_likelihoods({site.name: site.support[index] for site, index in pairs})
+        return sum(each.values(), torch.zeros(())).mT
+
     def down(self, belief: JointBelief) -> Tensor:
         """log p(c) as predicted by a belief, ``(*batch, values)``."""
         return ops.logsumexp(belief.log_probs.unsqueeze(-1) + self.log_probs, -2)
 
-    def up(self, log_evidence: Tensor) -> Tensor:
+    def up(self, log_evidence: Tensor, message: Any = None) -> Tensor:
         """log p(o | x) from log p(o | c) ``(*batch, values)``: ``(*batch, states)``."""
         log_probs = self.log_probs
         return ops.logsumexp(log_probs + log_evidence.to(log_probs).unsqueeze(-2), -1)

@@ -18,6 +18,8 @@ from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
 from .base import Filter, require_belief
 from .factorized_belief import FactorizedBelief, FactorizedUpdate
 from .factors import (
+    FactorEvidence,
+    FactorMotion,
     FactorOutcomes,
     factor_evidence,
     factor_motions,
@@ -207,6 +209,16 @@ class FactorizedFilter(Filter):
         batch = torch.broadcast_shapes(belief.batch_shape, *shapes)
         prior = FactorizedBelief(belief.step, belief.sites, belief.log_probs.expand(*batch, -1))
         return self._updated(prior, evidence, observation)
+
+    @property
+    def evidence(self) -> tuple[FactorEvidence, ...]:
+        """What each observation site, or several that are linked, says of which factors."""
+        return self._current().evidence
+
+    @property
+    def first(self) -> tuple[FactorMotion, ...]:
+        """The tables of ``initial``, in the order of the program."""
+        return factor_motions(self.tables, self.tables.initial)
 
     def _updated(
         self,

@@ -90,7 +90,7 @@ class GaussianFilter(SweepingFilter):
                 )
             )
         self.model = model
-        self._programs = LinearPrograms(model)
+        self.programs = self._programs = LinearPrograms(model)
         self.anticipate = anticipate
         self.actions = model.actions
         self.observation_sites = self._programs.outcomes.names
@@ -147,7 +147,7 @@ class GaussianFilter(SweepingFilter):
             ValueError: for an action of another shape, outside of a finite space, or not finite.
         """
         require_belief(belief, GaussianBelief)
-        taken = self._action(action)
+        taken = self.taken(action)
         if taken is not None and not bool(taken.isfinite().all()):
             raise ValueError(complain("action", "finite numbers", taken.tolist()))
         return self._predicted(belief, taken)[0]
@@ -169,7 +169,7 @@ class GaussianFilter(SweepingFilter):
         cov = contracted(compact(belief.cov, 2), show)
         return replace(belief, cov=cov.expand_as(belief.cov))
 
-    def _action(self, action: Any) -> Tensor | None:
+    def taken(self, action: Any) -> Tensor | None:
         """Real actions ``(*batch, *event)``, or positions ``(*batch)`` in a finite space."""
         programs = self._programs
         if not programs.real:
@@ -292,7 +292,7 @@ class GaussianFilter(SweepingFilter):
         """
         programs = self._programs
         series = over_time(programs.outcomes, observations)
-        taken = self._action(actions) if self.actions is not None and len(series) > 1 else None
+        taken = self.taken(actions) if self.actions is not None and len(series) > 1 else None
         chosen = moves(taken, len(programs.event), len(series))
         filtered: list[GaussianBelief] = []
         predicted: list[GaussianBelief] = []

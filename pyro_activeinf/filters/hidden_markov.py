@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import by_site, complain, one_batch, positive_int
-from ..compile import Programs, control_sizes
+from ..compile import Programs, Tables, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import Filter, require_belief
@@ -24,7 +24,7 @@ from .motion import action_index
 from .nested import nested_terms
 from .novelty_draws import with_table_novelty
 from .particle import every_action
-from .particle_belief import ParticleBelief
+from .particle_belief import Kind, ParticleBelief
 from .particle_program import ParticlePrograms
 from .prediction import Likelihood, Prediction
 from .smoothing import Smoothing, backward
@@ -125,6 +125,31 @@ class HiddenMarkovFilter(Filter):
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
         return self._states.habit()
+
+    @property
+    def tables(self) -> Tables:
+        """The compiled tables of the states; they have no outcomes of the model."""
+        return self._states.tables
+
+    @property
+    def log_transition(self) -> Tensor:
+        """log p(s' | s, u) of the joint state, ``(actions, states, next states)``."""
+        return self._states.log_transition
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each observation site is like."""
+        return self._programs.outcomes
+
+    def log_likelihoods(self, observation: Mapping[str, Any]) -> dict[str, Tensor]:
+        """log p(o | s) of each site that was seen, ``(*batch, states)``."""
+        by_site("observation", observation, self.observation_sites)
+        return self._log_likelihoods(self.initial(), self._programs.observed(observation))
+
+    def shown(self) -> Likelihood:
+        """What each joint state shows: distributions of the observation sites, ``(states)``."""
+        states = self._support(0)
+        return Likelihood(self._programs.observe, states, (self.tables.joint_size,))
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:
         """p(s_0), before the first observation."""

@@ -20,7 +20,7 @@ from ..records import ExpectedFreeEnergyTerms
 from .base import Filter, require_belief
 from .nested import nested_terms
 from .novelty_draws import with_table_novelty
-from .particle_belief import Origin, ParticleBelief
+from .particle_belief import Kind, Origin, ParticleBelief
 from .particle_guide import Proposal
 from .particle_program import ParticlePrograms
 from .particle_smoothing import PathSmoothing, simulated_back
@@ -139,11 +139,17 @@ class ParticleFilter(Filter):
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> ParticleBelief:
         """Draws of p(s_0), before the first observation."""
+        return self.given({}, batch_shape)
+
+    def given(
+        self, values: Mapping[str, Tensor], batch_shape: tuple[int, ...] = ()
+    ) -> ParticleBelief:
+        """Draws of p(s_0) where some of its sites are known, ``(*batch, *event)``."""
         batch = torch.Size(batch_dims(batch_shape))
         shape = torch.Size((self.num_particles, *batch))
         learned = None if self._proposal is None else self._proposal.parameters(shape)
         parameters = self._programs.draw_parameters(shape) if learned is None else learned
-        states = self._programs.initial(shape, parameters)
+        states = self._programs.initial(shape, parameters, values)
         equal = torch.full(
             (self.num_particles, *[1] * len(batch)),
             -math.log(self.num_particles),
@@ -203,22 +209,44 @@ class ParticleFilter(Filter):
         each = self._programs.log_likelihoods(belief, seen)
         return weighed(belief, prior, each, seen, self.resampling)
 
-    def prediction(self, belief: ParticleBelief) -> Prediction:
-        """What an estimator of expected free energy is given, of the outcomes at its step."""
-        programs, origin = self._programs, belief.origin
-        likelihood = Likelihood(
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each observation site is like."""
+        return self._programs.outcomes
+
+    @property
+    def state_kinds(self) -> Mapping[str, Kind]:
+        """What each state site is like."""
+        return self._programs.states
+
+    def log_likelihoods(
+        self, belief: ParticleBelief, observation: Mapping[str, Any]
+    ) -> dict[str, Tensor]:
+        """log p(o|s) of each site that was seen, ``(particles, *batch)``, in nats."""
+        by_site("observation", observation, self.observation_sites)
+        seen = self._programs.observed(observation)
+        return self._programs.log_likelihoods(belief, seen)
+
+    def shown(self, belief: ParticleBelief) -> Likelihood:
+        """What each particle shows: distributions of the observation sites."""
+        programs = self._programs
+        return Likelihood(
             programs.observe,
             belief.states,
             belief.shape,
             parameters=belief.parameters,
             linked=programs.linked_outcomes,
         )
+
+    def prediction(self, belief: ParticleBelief) -> Prediction:
+        """What an estimator of expected free energy is given, of the outcomes at its step."""
+        programs, origin = self._programs, belief.origin
         moved = None if origin is None or origin.states is None else partial(self._moves, belief)
         return Prediction(
             belief.step,
             belief.states,
             belief.log_weights,
-            likelihood,
+            self.shown(belief),
             partial(programs.log_preference, belief.step),
             moved,
             None if moved is None else partial(self._log_density, belief),

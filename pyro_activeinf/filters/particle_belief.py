@@ -25,6 +25,10 @@ class Kind:
     event_dim: int
     site: Site | None = None  # of a discrete one: the values that it can take
 
+    def event(self, values: Tensor) -> torch.Size:
+        """Event shape of values ``(*batch, *event)``."""
+        return values.shape[values.dim() - self.event_dim :]
+
 
 @dataclass(frozen=True)
 class Origin:

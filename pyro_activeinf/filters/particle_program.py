@@ -102,9 +102,13 @@ class ParticlePrograms:
         sampler.run(self.call, draw_random_parameters, self.model)
         return {name: sampler.values[name] for name in sampler.values if name in self.random}
 
-    def initial(self, shape: torch.Size, parameters: Values) -> dict[str, Tensor]:
-        """Draws of the first state, ``(*shape, *event)`` for each site, finite ones evenly."""
-        sampler = Sampler(shape, parameters=parameters, draw=evenly_drawn)
+    def initial(self, shape: torch.Size, parameters: Values, given: Values) -> dict[str, Tensor]:
+        """Draws of the first state, ``(*shape, *event)`` for each site, finite ones evenly.
+
+        Sites that are ``given`` keep their values, ``(*batch, *event)``.
+        """
+        known = {n: x.expand(*shape, *self.states[n].event(x)) for n, x in given.items()}
+        sampler = Sampler(shape, known, parameters, draw=evenly_drawn)
         sampler.run(self.call, self.model.initial)
         return self.full(sampler.values, "initial")
 

@@ -158,11 +158,11 @@ def test_particles_find_nearly_the_same() -> None:
 
 def test_levels_of_the_wrong_kind_are_refused() -> None:
     model = Regimes(systems(3), PRIOR)
-    with pytest.raises(ValueError, match=r"`levels\[1\].filter`: expected an ExactFilter above"):
+    with pytest.raises(ValueError, match=r"`levels\[1\].filter`: expected an exact, factorized"):
         HierarchicalAgent([Weather(), Level(model, filter=Bank(model))])
     plain = GaussianFilter(Bank(model).members[0].model)  # type: ignore[attr-defined]
-    with pytest.raises(ValueError, match=r"filter`: expected an ExactFilter, or a Bank"):
-        HierarchicalAgent([Level(model, filter=plain), Weather()])  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"one of \['s'\], got \['regime'\]"):
+        HierarchicalAgent([Level(model, filter=plain), Weather()])
 
 
 def test_a_level_with_real_sites_has_a_bank_by_itself() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyro_activeinf.filters import ExactFilter
-from pyro_activeinf.filters.exact_context import ExactContext, Link
+from pyro_activeinf.filters.exact_context import ExactContext, JointLink
 from pyro_activeinf.models import TMaze
 
 
@@ -40,7 +40,7 @@ def test_several_sites_are_set_together_in_the_order_of_their_names() -> None:
 
 def test_down_and_up_are_transposes() -> None:
     filter = ExactFilter(TMaze())
-    link = Link(filter, ["reward"])
+    link = JointLink(filter, ["reward"])
     belief = filter.predict(filter.initial((3,)), torch.tensor([0, 1, 3]))
     evidence = torch.rand(3, 3).log()
     forth = (link.down(belief) + evidence).logsumexp(-1)

@@ -9,6 +9,7 @@ r"""Worlds to act in, as Gymnasium environments; a world knows nothing of the ag
 from .grid_world import GridWorld, read_map
 from .held import Held
 from .reading import Reading
+from .reading_line import ReadingLine
 from .registration import register
 from .rock_sample import RockSample
 from .tiger import Tiger
@@ -19,6 +20,7 @@ __all__ = [
     "GridWorld",
     "Held",
     "Reading",
+    "ReadingLine",
     "RockSample",
     "TMaze",
     "Tiger",

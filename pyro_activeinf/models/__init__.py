@@ -15,6 +15,7 @@ from .pomdp import POMDP
 from .predictive_coding import Coded, PredictiveCoding
 from .preferences import LogDensity, LogPreferences
 from .reading import ReadingFlat, ReadingPage, ReadingSentence
+from .reading_line import LineFlat, LineText, LineWord
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
@@ -34,6 +35,9 @@ __all__ = [
     "GridWorld",
     "GymnasiumModel",
     "HierarchicalVariational",
+    "LineFlat",
+    "LineText",
+    "LineWord",
     "LinearGaussian",
     "LogDensity",
     "LogPreferences",

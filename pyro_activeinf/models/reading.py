@@ -62,16 +62,16 @@ class ReadingPage(GenerativeModel):
         """The page stays; one looks where one wants."""
         word, flip, _ = state
         return (
-            _certain("word", word, 3, self.pictures),
-            _certain("flip", flip, 4, self.pictures),
-            _certain("gaze", action + 1, 5, self.pictures),
+            certain("word", word, 3, self.pictures),
+            certain("flip", flip, 4, self.pictures),
+            certain("gaze", action + 1, 5, self.pictures),
         )
 
     def observe(self, state: tuple[Tensor, Tensor, Tensor]) -> None:
         """The picture at the place."""
         word, flip, gaze = state
         pyro.sample("picture", dist.Categorical(self.pictures[word, flip, gaze]))
-        _certain("place", gaze, 5, self.pictures)
+        certain("place", gaze, 5, self.pictures)
 
 
 class ReadingSentence(GenerativeModel):
@@ -107,17 +107,17 @@ class ReadingSentence(GenerativeModel):
         """The sentence stays; a page is opened, or a report judged."""
         sentence, leaf, _ = state
         return (
-            _certain("sentence", sentence, 6, self.words),
-            _certain("leaf", torch.where(action < TURNS, action, leaf), 4, self.words),
-            _certain("verdict", _verdict(action - TURNS, sentence), 3, self.words),
+            certain("sentence", sentence, 6, self.words),
+            certain("leaf", torch.where(action < TURNS, action, leaf), 4, self.words),
+            certain("verdict", judged(action - TURNS, sentence), 3, self.words),
         )
 
     def observe(self, state: tuple[Tensor, Tensor, Tensor]) -> None:
         """The word on the page, its number, and what the report was."""
         sentence, leaf, verdict = state
         pyro.sample("word", dist.Categorical(self.words[sentence, leaf]))
-        _certain("page", leaf, 4, self.words)
-        _certain("feedback", verdict, 3, self.words)
+        certain("page", leaf, 4, self.words)
+        certain("feedback", verdict, 3, self.words)
 
     def prefer(self) -> None:
         """A right report rather than none, none rather than a wrong one."""
@@ -158,12 +158,12 @@ class ReadingFlat(GenerativeModel):
         sentence, leaf, _, flip, _ = state
         turned, looks = action - LOOKS, action < LOOKS
         turns = ~looks & (turned < TURNS)
-        sentence = _certain("sentence", sentence, 6, like)
-        leaf = _certain("leaf", torch.where(turns, turned, leaf), 4, like)
-        verdict = _certain("verdict", _verdict(turned - TURNS, sentence), 3, like)
+        sentence = certain("sentence", sentence, 6, like)
+        leaf = certain("leaf", torch.where(turns, turned, leaf), 4, like)
+        verdict = certain("verdict", judged(turned - TURNS, sentence), 3, like)
         flips = torch.where(looks[..., None], torch.eye(4).to(like)[flip], 0.25)
         flip = pyro.sample("flip", dist.Categorical(flips))
-        gaze = _certain("gaze", torch.where(looks, action + 1, 0), 5, like)
+        gaze = certain("gaze", torch.where(looks, action + 1, 0), 5, like)
         return sentence, leaf, verdict, flip, gaze
 
     def observe(self, state: tuple[Tensor, ...]) -> None:
@@ -171,16 +171,17 @@ class ReadingFlat(GenerativeModel):
         sentence, leaf, verdict, flip, gaze = state
         word = self.words[sentence, leaf]
         pyro.sample("picture", dist.Categorical(self.pictures[word, flip, gaze]))
-        _certain("place", gaze, 5, self.pictures)
-        _certain("page", leaf, 4, self.pictures)
-        _certain("feedback", verdict, 3, self.pictures)
+        certain("place", gaze, 5, self.pictures)
+        certain("page", leaf, 4, self.pictures)
+        certain("feedback", verdict, 3, self.pictures)
 
     def prefer(self) -> None:
         """A right report rather than none, none rather than a wrong one."""
         pyro.sample("feedback", LogPreferences(self.preference))
 
 
-def _certain(name: str, value: Tensor, size: int, like: Tensor) -> Tensor:
+def certain(name: str, value: Tensor, size: int, like: Tensor) -> Tensor:
+    """A site whose value is known, of so many values."""
     return pyro.sample(name, dist.Categorical(torch.eye(size).to(like)[value]))
 
 
@@ -195,6 +196,6 @@ def _closed(like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     return sentence, leaf, pyro.sample("verdict", dist.Categorical(torch.eye(3).to(like)[0]))
 
 
-def _verdict(report: Tensor, sentence: Tensor) -> Tensor:
+def judged(report: Tensor, sentence: Tensor) -> Tensor:
     """0 without a report, else 1 for a right and 2 for a wrong one."""
     return torch.where(report < 0, 0, torch.where(report == sentence, 1, 2))

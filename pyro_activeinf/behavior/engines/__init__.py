@@ -1,6 +1,7 @@
 """Engines of inference: from a density to draws."""
 
 from .base import Engine, Found
+from .each_subject import EachSubject
 from .guides import Family, Flow, LowRank, MeanField
 from .nuts import NUTS
 from .target import Target
@@ -8,6 +9,7 @@ from .variational import Variational
 
 __all__ = [
     "NUTS",
+    "EachSubject",
     "Engine",
     "Family",
     "Flow",

@@ -20,6 +20,8 @@ class Found:
     statistics: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (chains, draws)
     log_evidence: float | None = None  # log p(x), or a bound of it, in nats
     pareto_k: float | None = None  # of the importance weights of an approximation
+    by_subject: Mapping[str, Tensor] = field(default_factory=dict)
+    # name -> (subjects,), from engines that take each subject by itself
     run: Any = None  # a learning.TrainingRun, where steps were taken
 
 

@@ -24,7 +24,7 @@ def weighed(target: Target, approximation: Any, draws: int, run: Any = None) -> 
         parts = [_part(target, approximation, n) for n in chunks(draws)]
     z, log_weights = (torch.cat(part) for part in zip(*parts, strict=True))
     evidence = float(log_weights.logsumexp(0)) - math.log(draws)
-    return Found(z.unsqueeze(0), {}, evidence, pareto_k(log_weights), run)
+    return Found(z.unsqueeze(0), {}, evidence, pareto_k(log_weights), run=run)
 
 
 def _part(target: Target, approximation: Any, draws: int) -> tuple[Tensor, Tensor]:

@@ -1,15 +1,18 @@
-"""Reading by levels, and without: how many fixations it takes to know a sentence.
+"""Reading by levels, and without: how many fixations it takes to know what is written.
 
 ``python -m pyro_activeinf.bench.reading --output docs/results`` writes ``reading.json`` and
-``reading.png``. Agents of equal horizon, and equal preferences, read in the world
-``pyro_activeinf/Reading-v0``: one has a page below a sentence, the other one model of both.
+``reading.png``. Agents of equal preferences read, each of which plans so many steps ahead: one has
+a word below a text, a step of which is a whole word; the other has one model of both, each step of
+which is a fixation. In ``pyro_activeinf/ReadingLine-v0`` a word is longer than these horizons; in
+``pyro_activeinf/Reading-v0`` two fixations show something of a page.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,19 +22,19 @@ import numpy as np
 import pyro
 import torch
 
-from ..agents import Actor, Agent
+from ..agents import Actor, Agent, HierarchicalAgent, Highest, Level
 from ..demo.files import writable_folder, write
 from ..demo.proportion import Proportion
-from ..demo.reading import agent
-from ..models import ReadingFlat
-from ..models.reading import LOOKS
+from ..demo.reading import agent, known
+from ..models import LineFlat, LineText, LineWord, ReadingFlat, reading, reading_line
 from ..planning import OpenLoop
 from ..rollout import rollout
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-WORLD, TRIALS = "pyro_activeinf/Reading-v0", 500
+TRIALS = 500
+Reader = Callable[[int], Actor]  # from a horizon
 
 
 def flat(horizon: int) -> Agent:
@@ -39,17 +42,49 @@ def flat(horizon: int) -> Agent:
     return Agent(ReadingFlat(), planner=OpenLoop(horizon))
 
 
-READERS: dict[str, Callable[[int], Actor]] = {"levels": agent, "flat": flat}
+def line(horizon: int) -> HierarchicalAgent:
+    """A word below a text; a word is left once it is known, or has been read."""
+    word = Level(LineWord(), OpenLoop(horizon), None, reading_line.PLACES, known)
+    return HierarchicalAgent([word, Level(LineText(), OpenLoop(horizon))], Highest())
+
+
+def flat_line(horizon: int) -> Agent:
+    """One model of word and text."""
+    return Agent(LineFlat(), planner=OpenLoop(horizon))
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is read, and by whom."""
+
+    world: str
+    readers: Mapping[str, Reader]
+    horizons: tuple[int, ...]
+    fixating: int  # actions below this one are fixations
+
+
+TASKS = {
+    "line": Task(
+        "pyro_activeinf/ReadingLine-v0",
+        {"levels": line, "flat": flat_line},
+        (1, 2, 3),
+        1 + reading_line.TURNS,
+    ),
+    "pages": Task(
+        "pyro_activeinf/Reading-v0", {"levels": agent, "flat": flat}, (1, 2), reading.LOOKS
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Read:
     """What one kind of agent did over the trials."""
 
+    task: str
     reader: str
     horizon: int
     fixations: list[int]  # of each trial
-    correct: list[bool]  # whether the sentence was reported, and rightly
+    correct: list[bool]  # whether the text was reported, and rightly
 
     @property
     def mean(self) -> tuple[float, float]:
@@ -63,15 +98,28 @@ class Read:
         return Proportion(sum(self.correct), len(self.correct))
 
 
-def read(reader: str, horizon: int, trials: int, seed: int = 0) -> Read:
+def saved(levels: Read, flat: Read) -> tuple[float, float]:
+    """Fixations that levels save in the mean, and the half width of its 95 % interval.
+
+    Example:
+        >>> few, many = Read("line", "levels", 1, [2, 4], []), Read("line", "flat", 1, [9, 9], [])
+        >>> tuple(round(number, 2) for number in saved(few, many))
+        (6.0, 1.96)
+    """
+    (few, one), (many, other) = levels.mean, flat.mean
+    return many - few, math.hypot(one, other)
+
+
+def read(task: str, reader: str, horizon: int, trials: int, seed: int = 0) -> Read:
     """Let one kind of agent read."""
     pyro.set_rng_seed(seed)
-    actor: Actor = READERS[reader](horizon)
-    env = gym.make_vec(WORLD, num_envs=trials, vectorization_mode="sync")
+    given = TASKS[task]
+    actor = given.readers[reader](horizon)
+    env = gym.make_vec(given.world, num_envs=trials, vectorization_mode="sync")
     found = rollout(actor, env, episodes=trials, progress=False, keep_policies=False)
-    looks = ((found.actions >= 0) & (found.actions < LOOKS)).sum(-1)
+    looks = ((found.actions >= 0) & (found.actions < given.fixating)).sum(-1)
     right = found.rewards.nan_to_num(0.0).sum(-1) > 0
-    return Read(reader, horizon, looks.tolist(), right.tolist())
+    return Read(task, reader, horizon, looks.tolist(), right.tolist())
 
 
 def figure_of(results: Sequence[Read]) -> Figure:
@@ -79,31 +127,36 @@ def figure_of(results: Sequence[Read]) -> Figure:
     from matplotlib.figure import Figure
 
     page = Figure(figsize=(7.2, 1.3 * len(results) + 0.5), layout="constrained")
-    most = max(max(one.fixations) for one in results)
-    rows = page.subplots(len(results), 1, sharex=True, squeeze=False)[:, 0]
+    rows = page.subplots(len(results), 1, squeeze=False)[:, 0]
     for axes, one in zip(rows, results, strict=True):
+        most = max(max(other.fixations) for other in results if other.task == one.task)
         counts = np.bincount(one.fixations, minlength=most + 1) / len(one.fixations)
         axes.bar(range(most + 1), counts, color="#0072B2")
         mean, half = one.mean
         title = (
-            f"{one.reader}, horizon {one.horizon}: {mean:.1f} fixations (+-{half:.1f}), "
-            f"{100 * one.share.rate:.0f} % right"
+            f"{one.task}: {one.reader}, horizon {one.horizon}: {mean:.1f} fixations "
+            f"(+-{half:.1f}), {100 * one.share.rate:.0f} % right"
         )
         axes.set_title(title, loc="left", fontsize="small")
-        axes.set_ylabel("share of trials")
+        axes.set(ylabel="share of trials", xlim=(-0.8, most + 0.8))
         axes.spines[["top", "right"]].set_visible(False)
     rows[-1].set_xlabel("fixations in a trial")
     return page
 
 
-def run(output: Path, trials: int = TRIALS, horizons: Sequence[int] = (1, 2)) -> list[Read]:
+def run(output: Path, trials: int = TRIALS) -> list[Read]:
     """Let all agents read, and write ``reading.json`` and ``reading.png``.
 
     Raises:
         OSError: the folder cannot be made or written to.
     """
     writable_folder(output)
-    results = [read(reader, horizon, trials) for horizon in horizons for reader in READERS]
+    results = [
+        read(name, reader, horizon, trials)
+        for name, task in TASKS.items()
+        for horizon in task.horizons
+        for reader in task.readers
+    ]
     text = json.dumps([asdict(one) for one in results]) + "\n"
     write(output / "reading.json", lambda path: path.write_text(text))
     write(output / "reading.png", lambda path: figure_of(results).savefig(path, dpi=200))
@@ -117,8 +170,11 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=TRIALS, metavar="N")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    for one in run(options.output, options.trials):
-        print(one.reader, one.horizon, one.mean, one.share)  # noqa: T201
+    results = run(options.output, options.trials)
+    for one in results:
+        print(one.task, one.reader, one.horizon, one.mean, one.share)  # noqa: T201
+    for few, many in zip(results[::2], results[1::2], strict=True):
+        print(few.task, few.horizon, "saved", saved(few, many))  # noqa: T201
 
 
 if __name__ == "__main__":

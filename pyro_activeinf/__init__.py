@@ -13,6 +13,7 @@ from . import (
     free_energy,
     geometry,
     guides,
+    jobs,
     learning,
     messages,
     models,
@@ -20,6 +21,7 @@ from . import (
     planning,
     plots,
     records,
+    store,
 )
 from .agents import Agent, HierarchicalAgent
 from .export import to_arviz
@@ -27,7 +29,7 @@ from .free_energy import ExpectedFreeEnergy, VariationalFreeEnergy
 from .guides import RecognitionGuide
 from .models import GenerativeModel
 from .records import Belief, ExpectedFreeEnergyTerms, FreeEnergyTerms, PolicyPosterior, Trajectory
-from .rollout import rollout
+from .rollout import rollout, rollout_many
 
 envs.register()
 
@@ -55,6 +57,7 @@ __all__ = [
     "free_energy",
     "geometry",
     "guides",
+    "jobs",
     "learning",
     "messages",
     "models",
@@ -63,5 +66,7 @@ __all__ = [
     "plots",
     "records",
     "rollout",
+    "rollout_many",
+    "store",
     "to_arviz",
 ]

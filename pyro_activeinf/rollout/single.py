@@ -8,11 +8,11 @@ import gymnasium as gym
 import torch
 from tqdm.auto import tqdm
 
-from ._checks import complain, positive_int
-from ._recorder import Recorder
-from ._worlds import Names, World
-from .agents import Actor
-from .records import Trajectory
+from .._checks import complain, positive_int
+from .._recorder import Recorder
+from .._worlds import Names, World
+from ..agents import Actor
+from ..records import Trajectory
 
 
 def rollout(

@@ -105,19 +105,20 @@ def count(
     found: Counts = {}
     if first == start == 0:
         starts = (probs[..., 0, :] * informed[..., :1]).reshape(-1, tables.joint_size).sum(0)
-        _add(found, tables.initial, starts, _states(tables, Role.STATE))
+        add(found, tables.initial, starts, states_of(tables, Role.STATE))
     _add_moves(found, filter, smoothing, actions, informed[..., 1:] & counted[1:])
     rows = (counted & informed).reshape(-1)
-    _add_outcomes(found, tables, probs.reshape(len(rows), -1), evidence, rows)
+    add_outcomes(found, tables, probs.reshape(len(rows), -1), evidence, rows)
     _add_preferred(found, filter, evidence, shape, start, max(first + start, 1))
     return found
 
 
-def _states(tables: Tables, role: Role) -> list[tuple[Variable, int]]:
+def states_of(tables: Tables, role: Role) -> list[tuple[Variable, int]]:
+    """The state sites in a role, with their sizes."""
     return [(Variable(role, site.name), site.size) for site in tables.states]
 
 
-def _add(
+def add(
     found: Counts, tables: Iterable[Table], joint: Tensor, order: Sequence[tuple[Variable, int]]
 ) -> None:
     """Add expected frequencies of joint values, the variables in some order, to the counts."""
@@ -153,24 +154,31 @@ def _add_moves(
     weight = kept.reshape(-1).double()
     pairs = smoothing.pairwise.double().reshape(len(index), -1) * weight.unsqueeze(-1)
     joint = pairs.new_zeros(choices, pairs.shape[-1]).index_add_(0, index, pairs)
-    controls = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
-    order = [*controls, *_states(tables, Role.STATE), *_states(tables, Role.NEXT)]
-    _add(found, tables.transition, joint, order)
-    names = ["action"] if len(controls) == 1 else [v.name for v, _ in controls]
+    add_moves(found, tables, joint)
     chosen = weight.new_zeros(choices).index_add_(0, index, weight)
-    habits = [t for t in habit_tables(filter.model, tables.controls) if t.variable.name != "policy"]
-    _add(
-        found,
-        habits,
-        chosen,
-        [
-            (Variable(Role.CONTROL, name), size)
-            for name, (_, size) in zip(names, controls, strict=True)
-        ],
-    )
+    add_habits(found, habit_tables(filter.model, tables.controls), tables.controls, chosen)
 
 
-def _add_outcomes(
+def add_moves(found: Counts, tables: Tables, joint: Tensor) -> None:
+    """Add expected frequencies of ``(actions, states, next states)`` to transitions."""
+    controls = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
+    order = [*controls, *states_of(tables, Role.STATE), *states_of(tables, Role.NEXT)]
+    add(found, tables.transition, joint, order)
+
+
+def add_habits(
+    found: Counts, habits: Iterable[Table], controls: Sequence[int], chosen: Tensor
+) -> None:
+    """Add how often each action was taken ``(actions,)`` to the habits over actions."""
+    single = len(controls) == 1
+    order = [
+        (Variable(Role.CONTROL, "action" if single else f"action_{f}"), size)
+        for f, size in enumerate(controls)
+    ]
+    add(found, [table for table in habits if table.variable.name != "policy"], chosen, order)
+
+
+def add_outcomes(
     found: Counts, tables: Tables, probs: Tensor, evidence: Evidence, kept: Tensor
 ) -> None:
     """Count outcomes: those seen, and unseen ones on which some that were seen depend."""
@@ -180,19 +188,20 @@ def _add_outcomes(
             continue
         sites = outcome_sites(tables, names)
         likelihood = log_likelihood(tables, names).double().exp().flatten(1)
-        weights = _product([evidence.weights[name] for name in names])
+        weights = product_of([evidence.weights[name] for name in names])
         evidence_of = weights @ likelihood.T
-        share = torch.where(evidence_of > 0, probs / evidence_of, 0.0)
+        possible = evidence_of > 0
+        share = torch.where(possible, probs / torch.where(possible, evidence_of, 1.0), 0.0)
         needed = _needed(group, evidence.seen)
-        order = _states(tables, Role.STATE)
+        order = states_of(tables, Role.STATE)
         order += [(Variable(Role.OUTCOME, site.name), site.size) for site in sites]
         for table in group:
             mask = (needed[table.variable.name] & kept).to(share)
             joint = likelihood * (share.T @ (weights * mask.unsqueeze(-1)))
-            _add(found, [table], joint, order)
+            add(found, [table], joint, order)
 
 
-def _product(factors: Sequence[Tensor]) -> Tensor:
+def product_of(factors: Sequence[Tensor]) -> Tensor:
     """Weights of joint values, ``(rows, values)``, the last site varying fastest."""
     joint = factors[0]
     for factor in factors[1:]:
@@ -230,10 +239,10 @@ def _add_preferred(
                 continue
             names = [v.name for v in table.variables]
             whole = torch.stack([evidence.seen[name] for name in names]).all(0) & rows
-            joint = _product([evidence.weights[name] for name in names])[whole]
+            joint = product_of([evidence.weights[name] for name in names])[whole]
             joint = joint / joint.sum(-1, keepdim=True)
             sizes = {site.name: site.size for site in outcomes}
-            _add(found, [table], joint.sum(0), [(v, sizes[v.name]) for v in table.variables])
+            add(found, [table], joint.sum(0), [(v, sizes[v.name]) for v in table.variables])
 
 
 def named(model: Any, counts: Counts) -> dict[str, Tensor]:

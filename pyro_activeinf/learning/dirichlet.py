@@ -18,6 +18,8 @@ from ..records import Trajectory
 from .annealing import Schedule
 from .counts import Counts, expected_counts, named
 
+Number = float | Tensor
+
 
 @dataclass(frozen=True)
 class DirichletUpdate:
@@ -30,7 +32,7 @@ class DirichletUpdate:
     stochastic variational inference on one of N episodes.
 
     Args:
-        rate: eta; or a schedule, from the number of the update to it.
+        rate: eta, also as a tensor without dims; or a schedule, from the number of the update.
         forgetting: phi in [0, 1], or a schedule: what is forgotten of what was learned before.
         cap: rows whose counts sum to more are scaled down to it, so that they keep learning.
 
@@ -46,8 +48,8 @@ class DirichletUpdate:
         [3.0, 2.0]
     """
 
-    rate: float | Schedule = 1.0
-    forgetting: float | Schedule = 0.0
+    rate: Number | Schedule = 1.0
+    forgetting: Number | Schedule = 0.0
     cap: float = math.inf
 
     def __post_init__(self) -> None:
@@ -73,14 +75,21 @@ class DirichletUpdate:
         rate = self.rate(update) if callable(self.rate) else self.rate
         lost = self.forgetting(update) if callable(self.forgetting) else self.forgetting
         _require_rates(rate, lost)
-        learned = prior + (1 - lost) * (counts - prior) + rate * seen
-        if math.isinf(self.cap):
-            return learned
-        total = learned.sum(-1, keepdim=True)
-        return learned * (self.cap / total).clamp(max=1.0)
+        return updated(counts, prior, seen, rate, lost, self.cap)
 
 
-def _require_rates(rate: float, forgetting: float) -> None:
+def updated(
+    counts: Tensor, prior: Tensor, seen: Tensor, rate: Number, forgetting: Number, cap: float
+) -> Tensor:
+    """The rule of :class:`DirichletUpdate`; rates broadcast against ``(*parents, size)``."""
+    learned = prior + (1 - forgetting) * (counts - prior) + rate * seen
+    if math.isinf(cap):
+        return learned
+    total = learned.sum(-1, keepdim=True)
+    return learned * (cap / total).clamp(max=1.0)
+
+
+def _require_rates(rate: Number, forgetting: Number) -> None:
     if not 0 <= rate < math.inf:
         raise ValueError(complain("rate", "a finite number >= 0", rate))
     if not 0 <= forgetting <= 1:

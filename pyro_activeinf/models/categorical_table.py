@@ -58,10 +58,12 @@ class CategoricalTable(PyroModule):
         super().__init__()
         if isinstance(counts, nn.Parameter | PyroParam):
             setattr(self, "counts", counts)  # noqa: B010  a PyroModule makes a tensor of it
+            prior = self.counts.detach()
         else:
-            self.register_buffer("counts", _floating(counts).clone())
+            prior = _floating(counts)  # gradients flow to both
+            self.register_buffer("counts", prior.clone())
         _check(self.counts)
-        self.register_buffer("prior", self.counts.detach().clone())
+        self.register_buffer("prior", prior.clone())
 
     @classmethod
     def from_array(cls, counts: Any) -> Self:

@@ -1,21 +1,20 @@
-"""Beliefs of all trials at once: products of matrices in logarithms, parallel in time."""
+"""Beliefs of all trials: one pass forward, and one pass back for derivatives."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ... import ops
-
-FEW_STATES = 4  # up to which products of matrices are quicker than steps of vectors
-
 
 def filtered(log_matrices: Tensor) -> Tensor:
-    r"""Rows of the running products of matrices.
+    r"""Running products of matrices with a vector, in logarithms.
 
     .. math:: b_t[s'] = \log \sum_s e^{b_{t-1}[s] + M_t[s, s']}, \qquad b_0 = M_0[0]
 
-    A matrix whose rows are equal forgets what was before it.
+    A matrix whose rows are equal forgets what was before it. Derivatives are those of a second
+    recursion, backward in time; where all of :math:`b_t` is -inf they are zero.
 
     Args:
         log_matrices: ``(time, *batch, states, states)``.
@@ -23,40 +22,45 @@ def filtered(log_matrices: Tensor) -> Tensor:
     Returns:
         ``(time, *batch, states)``, not normalized.
 
-    Reference: Saerkkae and Garcia-Fernandez (2021), "Temporal parallelization of Bayesian
-    smoothers", IEEE Transactions on Automatic Control 66; Blelloch (1990), "Prefix sums".
+    Reference: Rabiner (1989), "A tutorial on hidden Markov models", sec. III.
 
     Example:
-        >>> eye = torch.eye(2).log().expand(3, 2, 2)
-        >>> filtered(torch.tensor([[[0.25, 0.75]]]).log() + eye.exp() * 0).exp().tolist()
-        [[0.25, 0.75], [0.25, 0.75], [0.25, 0.75]]
+        >>> chain = torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log().expand(3, 2, 2)
+        >>> filtered(chain).exp().tolist()
+        [[0.25, 0.75], [0.4375, 0.5625], [0.390625, 0.609375]]
     """
-    if log_matrices.shape[-1] <= FEW_STATES:
-        return products(log_matrices)[..., 0, :]
-    return _one_by_one(log_matrices)
+    found: Tensor = _Filtered.apply(log_matrices)  # type: ignore[no-untyped-call]
+    return found
 
 
-def products(log_matrices: Tensor) -> Tensor:
-    """Running products, ``(time, *batch, states, states)``, in a logarithmic number of steps."""
-    count = len(log_matrices)
-    if count == 1:
-        return log_matrices
-    pairs = log_matmul(log_matrices[0 : count - 1 : 2], log_matrices[1::2])
-    odd = products(pairs)
-    even = log_matmul(odd[: (count - 1) // 2], log_matrices[2::2])
-    even = torch.cat([log_matrices[:1], even])
-    if len(odd) < len(even):
-        odd = torch.cat([odd, odd[:1]])  # a last one that is cut again
-    return torch.stack([even, odd], 1).flatten(0, 1)[:count]
+class _Filtered(torch.autograd.Function):
+    """The recursion, whose steps need no graph of their own."""
 
+    generate_vmap_rule = True
 
-def log_matmul(first: Tensor, second: Tensor) -> Tensor:
-    """Logarithm of the product of two matrices that are given by logarithms."""
-    return ops.logsumexp(first.unsqueeze(-1) + second.unsqueeze(-3), -2)
+    @staticmethod
+    def forward(log_matrices: Tensor) -> Tensor:
+        """Beliefs, not normalized."""
+        beliefs = [log_matrices[0, ..., 0, :]]
+        for matrix in log_matrices[1:]:
+            beliefs.append(torch.logsumexp(beliefs[-1].unsqueeze(-1) + matrix, -2))
+        return torch.stack(beliefs)
 
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+        """Keep matrices and beliefs."""
+        ctx.save_for_backward(*inputs, output)
 
-def _one_by_one(log_matrices: Tensor) -> Tensor:
-    beliefs = [log_matrices[0, ..., 0, :]]
-    for matrix in log_matrices[1:]:
-        beliefs.append(ops.log_vecmat(beliefs[-1], matrix))
-    return torch.stack(beliefs)
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+        r"""With shares :math:`w_t[s,s'] = e^{b_{t-1}[s] + M_t[s,s'] - b_t[s']}` going back."""
+        log_matrices, beliefs = ctx.saved_tensors
+        total = torch.where(beliefs.isinf(), 0.0, beliefs)
+        shares = (beliefs[:-1].unsqueeze(-1) + log_matrices[1:] - total[1:].unsqueeze(-2)).exp()
+        back = [grad[-1]]
+        for t in range(len(shares) - 1, -1, -1):
+            back.append(grad[t] + torch.matmul(shares[t], back[-1].unsqueeze(-1)).squeeze(-1))
+        reached = torch.stack(back[::-1])
+        start = reached[:1].unsqueeze(-2)
+        first = torch.cat([start, torch.zeros_like(log_matrices[:1, ..., 1:, :])], -2)
+        return torch.cat([first, shares * reached[1:].unsqueeze(-2)])

@@ -8,7 +8,17 @@ from .data_frame import from_dataframe, to_dataframe
 from .engines import NUTS, Engine, Flow, LowRank, MeanField, Variational
 from .fit import fit
 from .peers import RescorlaWagner
-from .populations import Centered, Correlated, Flat, Hierarchical, NonCentered, Population
+from .populations import (
+    Centered,
+    Correlated,
+    Flat,
+    Hierarchical,
+    Horseshoe,
+    Mixture,
+    NonCentered,
+    Population,
+    Regression,
+)
 from .simulate import Simulation, simulate
 from .tabular import FixedTables
 from .tasks import Task
@@ -26,10 +36,13 @@ __all__ = [
     "Flat",
     "Flow",
     "Hierarchical",
+    "Horseshoe",
     "LowRank",
     "MeanField",
+    "Mixture",
     "NonCentered",
     "Population",
+    "Regression",
     "RescorlaWagner",
     "Simulation",
     "Task",

@@ -6,16 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import pyro
-import pyro.distributions as dist
 import torch
 from pyro import poutine
 from torch import Tensor
 
 from .._checks import complain
+from ..models.preferences import LogPreferences
 from .choices import Choices
 from .chooser import Chooser, log_action_probs
+from .foretold import Foretold, evidence, foretold, foretold_by_types, picked, timed
+from .of_types import OfTypes, weighed
 from .persons import Build, persons
-from .populations import Flat, Population, Program
+from .populations import Flat, Mixture, Population, Program
+from .response_times import ResponseTimes, times_of
 
 
 class ChoiceModel:
@@ -29,6 +32,8 @@ class ChoiceModel:
             :class:`~pyro_activeinf.Agent` or a :class:`~.Chooser`. It is called once for all
             persons (under ``torch.func.vmap``).
         population: how persons hang together: each by itself by default.
+        response_times: from the parameters of one person to a :class:`~.ResponseTimes`, the
+            likelihood of a second site, ``response_time``; what agents make of a trial goes in.
     """
 
     def __init__(
@@ -36,6 +41,7 @@ class ChoiceModel:
         parameters: Program,
         agent: Build,
         population: Population | None = None,
+        response_times: Build | None = None,
     ) -> None:
         if not callable(parameters) or not callable(agent):
             expected = "a Pyro program and a function from its sites to an agent"
@@ -43,36 +49,89 @@ class ChoiceModel:
         self.parameters = parameters
         self.agent = agent
         self.population = Flat() if population is None else population
-        self.events = event_dims(parameters)
+        self.response_times = response_times
+        self._events = event_dims(parameters)
+
+    @property
+    def events(self) -> dict[str, int]:
+        """Number of event dims of each parameter of a person."""
+        if isinstance(self.population, Mixture):
+            return self.population.events(self._events)
+        return dict(self._events)
 
     def __call__(self, choices: Choices) -> Tensor:
         """The Pyro program; returns log-probabilities of each choice ``(*, subjects, trials)``."""
         subjects = pyro.plate("subject", choices.num_subjects, dim=-2)
         drawn = self.population(self.parameters, choices, subjects)
-        log_probs = self.log_probs(drawn, choices)
+        found = self.foretell(drawn, choices)
         with subjects, pyro.plate("trial", choices.num_trials, dim=-1):
-            chosen = dist.Categorical(logits=log_probs).mask(choices.counted)
-            pyro.sample("choice", chosen, obs=choices.actions.clamp(min=0))
-        return picked(log_probs, choices)
+            chosen: Any = LogPreferences(found.log_probs)  # as they are
+            acted = choices.actions.clamp(min=0)
+            pyro.sample("choice", chosen.mask(choices.counted), obs=acted)
+            if found.times is not None:
+                pyro.sample("response_time", found.times.mask(choices.timed), obs=choices.seconds)
+        return picked(found.log_probs, choices)
 
     def chooser(self, parameters: Mapping[str, Tensor]) -> Chooser:
         """The persons with these parameters, site to values ``(*batch, *event)``."""
-        return persons(self.agent, parameters, self.events)
+        each, log_weights = self._by_type(parameters)
+        made: Chooser = persons(self.agent, each, self._events)
+        return made if log_weights is None else OfTypes(made, log_weights.transpose(-2, -1))
+
+    def foretell(self, parameters: Mapping[str, Tensor], choices: Choices) -> Foretold:
+        """Distributions of choices and response times, each given all trials before."""
+        found, log_weights = self._foretell_types(parameters, choices)
+        if log_weights is None:
+            return found
+        return foretold_by_types(found, log_weights, choices)
 
     def log_probs(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
         """Log-probabilities of all actions, ``(*batch, subjects, trials, actions)``, in nats."""
-        return log_action_probs(self.chooser(parameters), choices)
+        return self.foretell(parameters, choices).log_probs
 
     def log_likelihood(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
         """log p(u_t | ..) of each choice, ``(*batch, subjects, trials)``; 0 where there is none."""
         return picked(self.log_probs(parameters, choices), choices)
 
+    def time_log_likelihood(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
+        """Log-densities of response times, ``(*batch, subjects, trials)``; 0 where there is none.
 
-def picked(log_probs: Tensor, choices: Choices) -> Tensor:
-    """Log-probabilities of what was chosen; 0 at trials that do not count."""
-    index = choices.actions.clamp(min=0).expand(log_probs.shape[:-1]).unsqueeze(-1)
-    found = log_probs.gather(-1, index).squeeze(-1)
-    return torch.where(choices.counted, found, 0.0)
+        Raises:
+            ValueError: for a model or choices without response times.
+        """
+        if self.response_times is None:
+            raise ValueError(complain("response_times", "a model of response times", "none"))
+        return timed(self.foretell(parameters, choices), choices)
+
+    def responsibilities(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
+        """p(type | all that a person did), ``(*batch, subjects, types)``, for a :class:`Mixture`.
+
+        Raises:
+            ValueError: for another population.
+        """
+        if not isinstance(self.population, Mixture):
+            raise ValueError(complain("population", "a Mixture", repr(self.population)))
+        found, log_weights = self._foretell_types(parameters, choices)
+        return weighed(log_weights, evidence(found, choices))[..., -1].exp().transpose(-2, -1)
+
+    def _foretell_types(
+        self, parameters: Mapping[str, Tensor], choices: Choices
+    ) -> tuple[Foretold, Any]:
+        each, log_weights = self._by_type(parameters)
+        made = persons(self.agent, each, self._events)
+        return foretold(log_action_probs(made, choices), choices, self._times(each)), log_weights
+
+    def _by_type(self, parameters: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], Any]:
+        """Parameters; of a mixture with types as a batch dim, and their log-weights."""
+        if not isinstance(self.population, Mixture):
+            return parameters, None
+        return self.population.by_type(parameters, self.events)
+
+    def _times(self, parameters: Mapping[str, Tensor]) -> ResponseTimes | None:
+        if self.response_times is None:
+            return None
+        made: ResponseTimes = persons(self.response_times, parameters, self._events, times_of)
+        return made
 
 
 def event_dims(parameters: Program) -> dict[str, int]:

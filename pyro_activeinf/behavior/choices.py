@@ -83,6 +83,23 @@ class Choices:
         return self.present & (self.actions >= 0)
 
     @cached_property
+    def timed(self) -> Tensor:
+        """Trials whose response time enters the likelihood, ``(subjects, trials)``."""
+        return self.counted & self._times.isfinite()
+
+    @cached_property
+    def seconds(self) -> Tensor:
+        """Response times ``(subjects, trials)``; 1 where there is none."""
+        return torch.where(self.timed, self._times, 1.0)
+
+    @property
+    def _times(self) -> Tensor:
+        if self.response_times is None:
+            way_out = "Name their column in from_dataframe(.., response_time=..)."
+            raise ValueError(complain("choices", "choices with response times", "none", way_out))
+        return self.response_times
+
+    @cached_property
     def memo(self) -> dict[Any, Any]:
         """What others have derived from these choices, to be derived once."""
         return {}

@@ -31,32 +31,38 @@ def _itself(agent: Chooser) -> Chooser:
     return agent
 
 
-def persons(build: Build, parameters: Mapping[str, Tensor], events: Mapping[str, int]) -> Chooser:
+def persons(
+    build: Build,
+    parameters: Mapping[str, Tensor],
+    events: Mapping[str, int],
+    kind: Callable[[Any], Any] = chooser_of,
+) -> Any:
     """Call a function that is written for one person once, for all persons.
 
     Args:
         build: from parameters of one person, site to value ``(*event)``, to an agent.
         parameters: site to values ``(*batch, *event)``; batch shapes broadcast.
         events: number of event dims of each site.
+        kind: makes a frozen dataclass of tensors and constants of what the function returns.
 
     Returns:
-        A chooser whose tensors are ``(*batch, *event)``.
+        The dataclass, with tensors ``(*batch, *event)``: by default a :class:`Chooser`.
 
     Raises:
         ValueError: where an ``if`` of the function depends on a parameter.
     """
     batch = torch.broadcast_shapes(*(_batch(v, events[k]) for k, v in parameters.items()))
     flat = {name: _flat(value, events[name], batch) for name, value in parameters.items()}
-    made: list[Chooser] = []
+    made: list[Any] = []
 
     def one(values: Mapping[str, Tensor]) -> dict[str, Any]:
-        made.append(chooser_of(build(values)))
+        made.append(kind(build(values)))
         return _tensors(made[-1])
 
     with Agreeing():
         found = torch.func.vmap(one, randomness="same")(flat)
     whole = pytree.tree_map(lambda value: value.unflatten(0, batch), found)
-    return replace(made[-1], **whole)  # type: ignore[type-var]
+    return replace(made[-1], **whole)
 
 
 def _batch(value: Tensor, event: int) -> torch.Size:
@@ -68,9 +74,9 @@ def _flat(value: Tensor, event: int, batch: Sequence[int]) -> Tensor:
     return value.expand(*batch, *inner).reshape(math.prod(batch), *inner)
 
 
-def _tensors(chooser: Chooser) -> dict[str, Any]:
+def _tensors(made: Any) -> dict[str, Any]:
     """Fields that hold tensors only."""
-    held = {f.name: getattr(chooser, f.name) for f in fields(chooser)}  # type: ignore[arg-type]
+    held = {f.name: getattr(made, f.name) for f in fields(made)}
     return {name: value for name, value in held.items() if _of_tensors(value)}
 
 

@@ -6,6 +6,7 @@ from .deviations import Centered, Correlated, Deviations, NonCentered
 from .flat import Flat
 from .hierarchical import Hierarchical
 from .horseshoe import Horseshoe
+from .mixture import Mixture
 from .regression import Regression
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Flat",
     "Hierarchical",
     "Horseshoe",
+    "Mixture",
     "NonCentered",
     "Population",
     "Program",

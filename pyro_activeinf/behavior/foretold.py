@@ -1,0 +1,98 @@
+"""What a model says about each trial before it happens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pyro.distributions as dist
+import torch
+from torch import Tensor
+
+from .choices import Choices
+from .of_types import mixed, weighed
+from .response_times import ResponseTimes
+
+
+@dataclass(frozen=True)
+class Foretold:
+    """Distributions of what is chosen, and of how long it takes, given all trials before."""
+
+    log_probs: Tensor  # (*batch, subjects, trials, actions), nats
+    times: Any = None  # distribution of seconds given the choice, (*batch, subjects, trials)
+
+
+def foretold(log_probs: Tensor, choices: Choices, times: ResponseTimes | None) -> Foretold:
+    """Of persons who are as they are."""
+    if times is None:
+        return Foretold(log_probs)
+    return Foretold(log_probs, times.distribution(log_probs, acted(log_probs, choices)))
+
+
+def foretold_by_types(each: Foretold, log_weights: Tensor, choices: Choices) -> Foretold:
+    """Of persons of unknown type, from the types ``(*outer, K, subjects, trials)``.
+
+    A choice tells of the type before its response time does.
+    """
+    log_types = weighed(log_weights, evidence(each, choices))
+    if each.times is None:
+        return Foretold(mixed(each.log_probs, log_types[..., :-1]))
+    before_times = log_types[..., 1::2]
+    return Foretold(mixed(each.log_probs, log_types[..., :-1:2]), AnyOf(each.times, before_times))
+
+
+def evidence(each: Foretold, choices: Choices) -> Tensor:
+    """Log-likelihoods in the order of time, ``(*batch, subjects, trials)``, or twice as many."""
+    chosen = picked(each.log_probs, choices)
+    if each.times is None:
+        return chosen
+    return torch.stack([chosen, timed(each, choices)], -1).flatten(-2)
+
+
+def acted(log_probs: Tensor, choices: Choices) -> Tensor:
+    """Actions in the shape of log-probabilities without their last dim; 0 where there is none."""
+    return choices.actions.clamp(min=0).expand(log_probs.shape[:-1])
+
+
+def picked(log_probs: Tensor, choices: Choices) -> Tensor:
+    """Log-probabilities of what was chosen; 0 at trials that do not count."""
+    found = log_probs.gather(-1, acted(log_probs, choices).unsqueeze(-1)).squeeze(-1)
+    return torch.where(choices.counted, found, 0.0)
+
+
+def timed(each: Foretold, choices: Choices) -> Tensor:
+    """Log-densities of response times; 0 where there is none."""
+    return torch.where(choices.timed, each.times.log_prob(choices.seconds), 0.0)
+
+
+class AnyOf(dist.TorchDistribution):
+    """A mixture over the batch dim -3 of a distribution: the dim of types."""
+
+    arg_constraints: dict[str, Any] = {}  # noqa: RUF012 -- torch's name for it
+
+    def __init__(self, types: Any, log_types: Tensor) -> None:
+        self.types = types  # batch (*outer, K, subjects, trials)
+        self.log_types = log_types  # log-probabilities of the types, of the same shape
+        batch = torch.broadcast_shapes(types.batch_shape, log_types.shape)
+        super().__init__(batch[:-3] + batch[-2:], validate_args=False)
+
+    @property
+    def support(self) -> Any:
+        """That of its types."""
+        return self.types.support
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """Log-density, ``(*outer, subjects, trials)``."""
+        return (self.log_types + self.types.log_prob(value.unsqueeze(-3))).logsumexp(-3)
+
+    def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
+        """Draw a type, then a value."""
+        drawn = self.types.sample(sample_shape)
+        logits = self.log_types.movedim(-3, -1).expand(*drawn.movedim(-3, -1).shape)
+        which = torch.distributions.Categorical(logits=logits).sample()
+        return drawn.gather(-3, which.unsqueeze(-3)).squeeze(-3)
+
+    def expand(self, batch_shape: Any, _instance: Any = None) -> AnyOf:
+        """The same with further batch dims."""
+        wide = torch.Size((*batch_shape[:-2], self.log_types.shape[-3], *batch_shape[-2:]))
+        return AnyOf(self.types.expand(wide), self.log_types.expand(wide))

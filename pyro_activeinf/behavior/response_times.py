@@ -1,0 +1,34 @@
+"""How long it takes to choose: response times, given what the agent makes of a trial."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from torch import Tensor
+
+from .._checks import complain
+
+
+class ResponseTimes(ABC):
+    """A model of response times. Subclasses are frozen dataclasses of tensors and constants.
+
+    Tensor fields have the shape ``(*batch)``, where the last batch dim is that of the subjects.
+    """
+
+    @abstractmethod
+    def distribution(self, log_probs: Tensor, action: Tensor) -> Any:
+        """Distribution of seconds, batch ``(*batch, trials)``.
+
+        Args:
+            log_probs: of all actions as the agent has them, ``(*batch, trials, actions)``, nats.
+            action: what was chosen, ``(*batch, trials)``.
+        """
+
+
+def times_of(made: Any) -> ResponseTimes:
+    """See that something is a model of response times."""
+    if not isinstance(made, ResponseTimes):
+        expected = "a function that returns ResponseTimes"
+        raise TypeError(complain("response_times", expected, repr(made)))
+    return made

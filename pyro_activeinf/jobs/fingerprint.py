@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import singledispatch
 from hashlib import sha256
 from pathlib import PurePath
-from types import BuiltinFunctionType, FunctionType, MethodType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -132,4 +132,7 @@ def _of_name(value: Any, inside: Open) -> bytes:
                 "Write `def` there, and hand over what it needs: Job(function, (1, 2)).",
             )
         )
-    return _joined("name", [f"{owner}:{value.__qualname__}".encode()])
+    name = f"{owner}:{value.__qualname__}".encode()
+    bound = getattr(value, "__self__", None)  # of a method that is written in C
+    whose = [] if bound is None or isinstance(bound, ModuleType | type) else [bound]
+    return _joined("name", [name, *_each(whose, inside)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,7 +14,9 @@ from torch.func import grad, jacrev, vmap
 
 from .._checks import complain, positive_int
 from ..compile.enumerate import HANDLERS
+from .discrete_sums import is_discrete, summed
 from .factor import Means, Variable
+from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
 from .transformed import Transformed
 
@@ -32,6 +35,10 @@ class Approximation(ABC):
     descends: bool  # whether it is a function of the beliefs alone, which a step can lower
 
     @abstractmethod
+    def suits(self, family: Family) -> bool:
+        """Whether it is there for beliefs of a family."""
+
+    @abstractmethod
     def expected(
         self, log_density: LogDensity, variables: Mapping[str, Variable], means: Means, seed: int
     ) -> Tensor:
@@ -44,7 +51,8 @@ class Sampled(Approximation):
 
     .. math:: E_q[f] \approx \frac1n \sum_i f(x_i), \qquad x_i = g(\epsilon_i, \lambda(\mu))
 
-    A factor keeps its noise, so that F is a function which steps can lower.
+    A factor keeps its noise, so that F is a function which steps can lower. Discrete variables
+    are summed over, see :func:`~.discrete_sums.summed`.
 
     Args:
         count: of samples; those of Gaussians are in pairs on both sides of the mean.
@@ -59,14 +67,31 @@ class Sampled(Approximation):
     def __post_init__(self) -> None:
         positive_int("count", self.count)
 
+    def suits(self, family: Family) -> bool:
+        """All."""
+        return True
+
     def expected(
         self, log_density: LogDensity, variables: Mapping[str, Variable], means: Means, seed: int
     ) -> Tensor:
         """The mean of the log density over samples."""
+        discrete = {n: v for n, v in variables.items() if is_discrete(v.family)}
         with HANDLERS, torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            drawn = {n: _drawn(v, means[n], self.count) for n, v in variables.items()}
-        return vmap(log_density, randomness="different")(drawn).mean()
+            rest = {n: v for n, v in variables.items() if n not in discrete}
+            drawn = {n: _drawn(v, means[n], self.count) for n, v in rest.items()}
+
+            def average(values: Values) -> Tensor:
+                if not drawn:
+                    return log_density(values)
+                one = partial(_with, log_density, values)
+                return vmap(one, randomness="different")(drawn).mean()
+
+            return summed(average, discrete, means, self.count) if discrete else average({})
+
+
+def _with(log_density: LogDensity, values: Values, others: Values) -> Tensor:
+    return log_density({**values, **others})
 
 
 def _drawn(variable: Variable, mean: Tensor, count: int) -> Tensor:
@@ -107,12 +132,17 @@ class Laplace(Approximation):
     .. math:: E_q[f] \approx f(m) + \nabla f(m) \cdot (E[x] - m)
               + \tfrac12 \nabla^2 f(m) : E[(x - m)(x - m)^\top]
 
-    The parabola moves with the beliefs: F may rise. Of Gaussian beliefs only.
+    The parabola moves with the beliefs: F may rise. Of Gaussian beliefs; where a factor has
+    others as well, its messages are sampled.
 
     Reference: Wang and Blei (2013), "Variational inference in nonconjugate models", JMLR, sec. 4.
     """
 
     descends = False
+
+    def suits(self, family: Family) -> bool:
+        """Gaussians, and transforms of these."""
+        return isinstance(family, Gaussian | MultivariateGaussian | Transformed)
 
     def expected(
         self, log_density: LogDensity, variables: Mapping[str, Variable], means: Means, seed: int

@@ -1,4 +1,4 @@
-"""Beliefs about one of a list of values: counts, choices in one-hot form, whatever can be listed."""
+"""Beliefs about one of a list of values: counts, choices in one-hot form, and the like."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Listed(Family):
         below, above: how many whole numbers there are beyond either end of a window.
     """
 
-    values: Tensor
+    values: Tensor = field(repr=False)
     guess: Tensor | None = field(default=None, repr=False)
     below: float = 0.0
     above: float = 0.0
@@ -116,8 +116,8 @@ class OfList(TorchDistribution):
 
     Example:
         >>> fn = OfList(torch.tensor([0.0, 2.0, 4.0]), torch.tensor([0.25, 0.5, 0.25]).log())
-        >>> fn.mean.item(), fn.variance.item(), round(fn.log_prob(torch.tensor(2.0)).exp().item(), 3)
-        (2.0, 2.0, 0.5)
+        >>> fn.mean.item(), fn.variance.item()
+        (2.0, 2.0)
     """
 
     arg_constraints = {}  # noqa: RUF012  as all of torch's

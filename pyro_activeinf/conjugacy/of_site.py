@@ -17,6 +17,7 @@ from .counts import Bernoulli, Beta, Categorical, Dirichlet
 from .factor import Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .listed import Listed
 from .lists import is_discrete, listed_of
 from .precision import Gamma, Wishart
 from .reading import Site
@@ -67,14 +68,15 @@ class Latent:
         return {mine + self.site.plates[n]: theirs + site.plates[n] for n in shared}
 
 
-def latent_of(site: Site, joint: bool) -> Latent:
+def latent_of(site: Site, joint: bool, listed: Listed | None = None) -> Latent:
     """The variable of a latent site.
 
     Args:
         joint: one Gaussian vector for all numbers of the site, whatever its batch.
+        listed: the family of the belief, where it is known.
 
     Raises:
-        ValueError: for a discrete site without a family.
+        ValueError: for a discrete site whose values cannot be listed.
     """
     fn = site.fn
     while isinstance(fn, Independent):
@@ -82,7 +84,7 @@ def latent_of(site: Site, joint: bool) -> Latent:
     vector = site.fn.event_dim > 0 and _plain_event(fn) == 0
     if joint or (_is_gaussian(fn) and vector):
         return _vector(site, joint)
-    family = _family(site, fn)
+    family = _family(site, fn) if listed is None else listed
     batch = site.value.shape[: site.value.dim() - len(family.event_shape)]
     return Latent(site, Variable(site.name, family, tuple(batch), site.scale), False)
 

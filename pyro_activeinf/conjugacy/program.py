@@ -10,6 +10,7 @@ from typing import Any
 
 from .approximation import ApproximateMessageWarning, Approximation, Sampled
 from .factor import Variable
+from .listed import Listed
 from .of_site import Latent, can_be_joint, latent_of
 from .reading import Reading
 from .series import Series, grouped, series_in
@@ -25,6 +26,8 @@ class Program:
     latents: Mapping[str, Latent]
     chains: Mapping[str, Series]
     factors: tuple[SiteFactor, ...]
+    approximation: Approximation
+    plan: Plan
 
     @property
     def subsampled(self) -> bool:
@@ -65,21 +68,38 @@ class Program:
             apart: stems of sites over time that are no chain.
             quiet: no warnings.
 
+        Counts are beliefs about a list of values, see :class:`~.listed.Listed`.
+
         Raises:
-            ValueError: for discrete latent sites of other kinds than Categorical and Bernoulli.
+            ValueError: for discrete latent sites whose values cannot be listed.
 
         Reference: Winn and Bishop (2005), "Variational message passing", JMLR 6.
         """
-        reading, plan = Reading(model, args), _Plan(set(joint), set(apart), defaultdict(set))
+        plan = Plan(set(joint), set(apart), defaultdict(set), {})
+        found = cls._planned(Reading(model, args), approximation or Sampled(), plan)
+        if not quiet:
+            _tell(found.factors)
+        return found
+
+    @classmethod
+    def _planned(cls, reading: Reading, approximation: Approximation, plan: Plan) -> Program:
         while True:
             chains = series_in(reading.sites, plan.apart)
-            latents = _latents(reading, chains, plan.together)
-            found = _factors(reading, chains, latents, approximation or Sampled(), plan)
+            latents = _latents(reading, chains, plan)
+            found = _factors(reading, chains, latents, approximation, plan)
             if found is not None:
-                break
-        if not quiet:
-            _tell(found)
-        return cls(reading, latents, chains, found)
+                return cls(reading, latents, chains, found, approximation, plan)
+
+    @property
+    def windows(self) -> dict[str, Listed]:
+        """The lists of values that are not whole."""
+        families = {name: latent.variable.family for name, latent in self.latents.items()}
+        return {n: f for n, f in families.items() if isinstance(f, Listed) and f.open}
+
+    def with_lists(self, lists: Mapping[str, Listed]) -> Program:
+        """The same with other lists of values of some sites."""
+        plan = replace(self.plan, lists={**self.plan.lists, **lists})
+        return self._planned(self.reading, self.approximation, plan)
 
     def renewed(self) -> Program:
         """The same with other noise where messages are sampled."""
@@ -87,21 +107,20 @@ class Program:
 
 
 @dataclass(frozen=True)
-class _Plan:
+class Plan:
     """What has been found out about variables so far."""
 
     together: set[str]  # sites that are one vector
     apart: set[str]  # stems that are no chain
     bent: dict[str, set[str]]  # site -> variables that it is not linear in
+    lists: Mapping[str, Listed]  # values of sites, where these are given
 
 
-def _latents(
-    reading: Reading, chains: Mapping[str, Series], together: Collection[str]
-) -> dict[str, Latent]:
+def _latents(reading: Reading, chains: Mapping[str, Series], plan: Plan) -> dict[str, Latent]:
     """Latent sites that are in no chain."""
     inner = {member.name for chain in chains.values() for member in chain.sites}
     return {
-        name: latent_of(site, name in together)
+        name: latent_of(site, name in plan.together, plan.lists.get(name))
         for name, site in reading.sites.items()
         if not site.observed and name not in inner
     }
@@ -112,7 +131,7 @@ def _factors(
     chains: Mapping[str, Series],
     latents: Mapping[str, Latent],
     approximation: Approximation,
-    plan: _Plan,
+    plan: Plan,
 ) -> tuple[SiteFactor, ...] | None:
     """A factor for each site; None where some variable has to be another one first."""
     found = []

@@ -81,7 +81,12 @@ class Reading:
             for name, node in trace.nodes.items()
             if node["type"] == "sample" and site_is_subsample(node)
         }
-        parents = _parents(Rows(model, self._rows), args)
+        drawn = {
+            name: node["value"]
+            for name, node in trace.nodes.items()
+            if is_sample_site(node) and not node["is_observed"]
+        }
+        parents = _parents(Rows(model, {**self._rows, **drawn}), args)
         self.sites = {
             name: _site(trace.nodes[name], parents[name]) for name in trace.nodes if name in parents
         }
@@ -156,7 +161,7 @@ class _Detach(Messenger):
 
 
 class Rows:
-    """A program whose plates have the rows that they had before."""
+    """A program whose plates have the rows, and sites the values, that they had before."""
 
     def __init__(self, model: Callable[..., Any], rows: Mapping[str, Any]) -> None:
         self._model, self._rows = model, rows

@@ -10,14 +10,24 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from .approximation import Approximation
+from .approximation import Approximation, Sampled
 from .factor import Factor, Means
+from .family import DTYPE
 from .listed import Listed
 from .nodes import nodes_of
 from .of_site import Latent
 from .reading import Reading, Site
 from .series import View
-from .tables import Axis, Inseparable, dims_used, indexed, nodes_of_axes, table_of, weighed
+from .tables import (
+    Axis,
+    Inseparable,
+    dims_used,
+    indexed,
+    nodes_of_axes,
+    table_of,
+    usual_value,
+    weighed,
+)
 
 LARGEST = 2**24  # numbers of a table
 IMPOSSIBLE = -1e300  # nats, and below
@@ -74,6 +84,15 @@ class SiteFactor(Factor):
             return weighed(self._table_at(values), self.axes, weights, self.site)
 
         return self.approximation.expected(density, variables, means, self.seed)
+
+    def impossible(self, means: Means) -> Tensor:
+        """How many elements the beliefs think impossible: a sum of probabilities."""
+        if self.bent:
+            return torch.zeros(())
+        with torch.no_grad():
+            table = table_of(self.reading, self.site, self.axes, nodes_of_axes(self.axes), {})
+        weights = [axis.weights(means) for axis in self.axes]
+        return weighed((table < IMPOSSIBLE).to(DTYPE), self.axes, weights, self.site)
 
     def live(self) -> SiteFactor:
         """The same with a table that gradients go through, to parameters of the program."""
@@ -141,7 +160,7 @@ def factor_of(
     if math.prod(len(axis.nodes.values) for axis in kept) * _elements(site) > LARGEST:
         kept = [axis for axis in kept if axis.discrete]
     with torch.no_grad():
-        first = [a.latent.assign(a.nodes.values[:1]) for a in axes if a not in kept]
+        first = [a.latent.assign(usual_value(a)) for a in axes if a not in kept]
         given = {name: rows[0] for each in first for name, rows in each.items()}
         table = table_of(reading, site, kept, nodes_of_axes(kept), given)
         elements = table.dim() - len(kept)
@@ -154,7 +173,9 @@ def factor_of(
         if isinstance(latent, View):
             raise Inseparable(latent.name)
         curved.append(latent)
-    return SiteFactor(reading, site, tuple(straight), tuple(curved), approximation, seed)
+    suits = all(approximation.suits(latent.variable.family) for latent in curved)
+    how = approximation if suits else Sampled()
+    return SiteFactor(reading, site, tuple(straight), tuple(curved), how, seed)
 
 
 def _elements(site: Site) -> int:

@@ -209,9 +209,16 @@ def _others(axis: Axis) -> Sequence[Tensor]:
     return list(values[places].split(1))
 
 
-def _with_element(
-    axis: Axis, free: Sequence[int], e: int, rows: Tensor, value: Tensor
-) -> Tensor:
+def usual_value(axis: Axis) -> Tensor:
+    """A value ``(1, *event)`` at which others are likely to matter: of discrete ones, not zero."""
+    values, family = axis.nodes.values, axis.latent.variable.family
+    if isinstance(family, Listed) and family.guess is not None:
+        place = min(int(family.guess.argmax()) + 1, len(values) - 1)
+        return values[place : place + 1]
+    return values[-1:] if axis.discrete else values[:1]
+
+
+def _with_element(axis: Axis, free: Sequence[int], e: int, rows: Tensor, value: Tensor) -> Tensor:
     """Rows ``(rows, *site value)`` in which one element of the free batch has another value."""
     latent, variable = axis.latent, axis.latent.variable
     if isinstance(latent, View):

@@ -168,11 +168,15 @@ class FactorGraph:
             ValueError: for a site whose belief has no family.
         """
         graph = cls()
-        graph.program = Program.read(model, args, **options)
-        graph.variables = dict(graph.program.variables)
-        for factor in graph.program.factors:
-            graph._add(factor)
+        graph.take(Program.read(model, args, **options))
         return graph
+
+    def take(self, program: Program) -> None:
+        """Have the variables and factors of a program, in place of those before."""
+        self.program, self.factors = program, {}
+        self.variables = dict(program.variables)
+        for factor in program.factors:
+            self._add(factor)
 
     @property
     def approximate(self) -> list[str]:

@@ -8,6 +8,7 @@ from torch.distributions import Distribution
 
 from .._checks import complain, nonnegative, positive_int
 from ..conjugacy import Beliefs
+from .counting import widened
 from .graph import FactorGraph
 from .schedules import Messages, Schedule, Sequential
 
@@ -72,6 +73,7 @@ class VariationalMessagePassing:
         self.free_energy: Tensor = self._energy().reshape(1)
         self.converged = False
         self.f2v: Messages = {}
+        self._ended: set[str] = set()  # counts of which no more values matter
         self._safe = {name for name in graph.variables if self._bends(name)}
 
     @property
@@ -101,11 +103,18 @@ class VariationalMessagePassing:
         for _ in range(self.max_iter):
             self.beliefs, self.f2v = self.schedule.sweep(self.graph, self.beliefs, self._safe)
             trace.append(self._energy())
-            self.converged = self._settled(*trace[-2:])
+            self.converged = self._settled(*trace[-2:]) and not self._widened()
             if self.converged:
                 break
         self.free_energy = torch.cat([self.free_energy, torch.stack(trace[1:])])
         return self.marginals
+
+    def _widened(self) -> bool:
+        """Whether more values of counts have come to matter; if so, they are in the graph now."""
+        found = widened(self.graph, self.beliefs, self._ended)
+        if found is not None:
+            self.beliefs = found
+        return found is not None
 
     def _energy(self) -> Tensor:
         with torch.no_grad():

@@ -17,7 +17,9 @@ from ..conjugacy import (
     Bernoulli,
     Categorical,
     Factor,
+    Family,
     Gaussian,
+    Listed,
     MultivariateGaussian,
     Variable,
 )
@@ -56,7 +58,7 @@ def potential_of(factor: Factor, variables: Mapping[str, Variable]) -> Potential
     if any(variable.batch_shape for variable in mine):
         way_out = "Make each one a variable, or take a chain."
         raise ValueError(complain(factor.name, "variables without batch dims", "some", way_out))
-    if all(isinstance(v.family, Categorical | Bernoulli) for v in mine):
+    if all(isinstance(v.family, Categorical | Bernoulli | Listed) for v in mine):
         return _tabulated(factor, mine)
     if all(isinstance(v.family, Gaussian | MultivariateGaussian) for v in mine):
         return _quadratic(factor, mine)
@@ -88,7 +90,11 @@ class Table(Potential):
         k = names.index(variable)
         each = ops.logsumexp(self.logs.movedim(k, 0).reshape(self.logs.shape[k], -1), -1)
         each = each - ops.logsumexp(each, -1)
-        return each if isinstance(self.variables[k].family, Categorical) else each[1:] - each[:1]
+        return (
+            each
+            if isinstance(self.variables[k].family, Categorical | Listed)
+            else each[1:] - each[:1]
+        )
 
     def log_total(self) -> Tensor:
         """Sum over all values."""
@@ -97,24 +103,27 @@ class Table(Potential):
 
 def by_value(variable: Variable, natural: Tensor) -> Tensor:
     """Natural coordinates as a logarithm for each value."""
-    if isinstance(variable.family, Categorical):
+    if isinstance(variable.family, Categorical | Listed):
         return natural
     return torch.cat([torch.zeros_like(natural), natural])
 
 
 def _tabulated(factor: Factor, variables: Sequence[Variable]) -> Table:
-    values = [torch.arange(_count(variable)) for variable in variables]
-    places = torch.cartesian_prod(*values).reshape(-1, len(values))
+    values = [_values(variable.family) for variable in variables]
+    places = torch.cartesian_prod(*(torch.arange(len(each)) for each in values))
+    places = places.reshape(-1, len(values))
     certain = {
-        variable.name: variable.family.statistics(places[:, k])
+        variable.name: variable.family.statistics(values[k][places[:, k]])
         for k, variable in enumerate(variables)
     }
     logs = vmap(factor.expected)(certain)
     return Table(tuple(variables), logs.reshape([len(v) for v in values]))
 
 
-def _count(variable: Variable) -> int:
-    return variable.family.dim if isinstance(variable.family, Categorical) else 2
+def _values(family: Family) -> Tensor:
+    if isinstance(family, Listed):
+        return family.values
+    return torch.arange(family.dim if isinstance(family, Categorical) else 2)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -10,9 +11,11 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, known_names
-from ..conjugacy import Beliefs, message, toward_valid, usual_order
+from ..conjugacy import Beliefs, Factor, Variable, message, toward_valid, usual_order
+from ..conjugacy.discrete_sums import is_discrete
 from .graph import FactorGraph
 
+ONE_BY_ONE = 8  # elements that are updated one after the other; more are, all at once, with care
 Messages = dict[tuple[str, str], Tensor]  # (factor, variable) -> natural coordinates
 
 
@@ -28,6 +31,18 @@ class Schedule(ABC):
         Args:
             safe: variables some factor of which is not linear in their moments.
         """
+
+
+def in_parts(variable: Variable, factors: Collection[Factor]) -> list[Tensor]:
+    """Which elements to update together, ``(*batch, 1)`` each.
+
+    All, but where a factor bends in discrete ones: then each moves the goal of the others.
+    """
+    count = math.prod(variable.batch_shape)
+    moves = is_discrete(variable.family) and any(factor.approximate for factor in factors)
+    parts = count if moves and count <= ONE_BY_ONE else 1
+    turn = torch.arange(count).reshape(*variable.batch_shape, 1) % parts
+    return [turn == k for k in range(parts)]
 
 
 @dataclass(frozen=True)
@@ -47,9 +62,11 @@ class Sequential(Schedule):
         sent: Messages = {}
         for name in self._order(graph):
             factors = graph.around(name)
-            each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
-            toward = torch.stack(list(each.values())).sum(0) / graph.variables[name].scale
-            beliefs = toward_valid(factors, beliefs, name, toward, 1.0, name in safe)
+            for part in in_parts(graph.variables[name], factors):
+                each = {(f.name, name): message(f, name, beliefs.means) for f in factors}
+                toward = torch.stack(list(each.values())).sum(0) / graph.variables[name].scale
+                toward = torch.where(part, toward, beliefs.natural[name])
+                beliefs = toward_valid(factors, beliefs, name, toward, 1.0, name in safe)
             sent |= each
         return beliefs, sent
 

@@ -16,6 +16,7 @@ FAMILIES: list[c.Family] = [
     c.Categorical(3),
     c.Bernoulli(),
     c.Poisson(),
+    c.Listed(torch.tensor([0.0, 2.0, 5.0])),
     c.DiscreteChain(4, 3),
     c.GaussianChain(3, 2),
 ]
@@ -28,7 +29,7 @@ each_marginal_family = pytest.mark.parametrize(
 def naturals(family: c.Family, batch: int = 5) -> Tensor:
     """Random points of the domain."""
     near = family.neutral() * (1 + 0.2 * torch.rand(batch, family.size))
-    if isinstance(family, c.Categorical | c.Bernoulli | c.Poisson | c.DiscreteChain):
+    if isinstance(family, c.Categorical | c.Bernoulli | c.Listed | c.Poisson | c.DiscreteChain):
         return near + 0.5 * torch.randn(batch, family.size)
     parts = list(family.split(near))
     if len(parts) > 1 and parts[-1].dim() > 2 and not isinstance(family, c.GaussianChain):

@@ -68,11 +68,11 @@ def test_samples_are_counted() -> None:
         Sampled(0)
 
 
-def test_choices_are_not_sampled() -> None:
+def test_choices_are_summed_over() -> None:
     choice = Variable("choice", c.Categorical(2))
     factor = Nonlinear("f", torch.sin, {"input": choice})
-    with pytest.raises(ValueError, match="a sum over values weighed by probabilities"):
-        factor.expected({"choice": torch.tensor([0.5, 0.5])})
+    found = factor.expected({"choice": torch.tensor([0.25, 0.75])})
+    torch.testing.assert_close(found, 0.75 * torch.tensor(1.0).sin())
 
 
 def test_rates_are_sampled_with_derivatives() -> None:

@@ -221,9 +221,9 @@ def test_nothing_latent_is_named() -> None:
         Program.read(lambda: pyro.sample("x", dist.Normal(0.0, 1.0), obs=torch.tensor(0.0)), ())
 
 
-def test_discrete_sites_without_a_family_are_named() -> None:
-    with pytest.raises(ValueError, match="Discrete sites are Categorical or Bernoulli"):
-        Program.read(lambda: pyro.sample("x", dist.Geometric(0.5)), ())
+def test_discrete_sites_that_cannot_be_listed_are_named() -> None:
+    with pytest.raises(ValueError, match="`x`: expected at most 4,096 values"):
+        Program.read(lambda: pyro.sample("x", dist.Multinomial(900, torch.ones(4) / 4)), ())
 
 
 def test_sums_of_products_of_a_program_are_exact() -> None:

@@ -50,7 +50,7 @@ class Reading:
         return Arrays(
             moves.log_initial,
             moves.log_transition,
-            tuple(_evidence(tables, names) for names in linked_sites(tables)),
+            evidence_tables(tables),
             likelihood,
             ops.entropy(likelihood),
             torch.stack([value for value, _ in worth]),
@@ -77,6 +77,11 @@ def _preference(tables: Tables, each: Sequence[Table], like: Tensor) -> tuple[Te
     found = [expected_preference(tables, table) for table in each]
     zero = torch.zeros_like(like)
     return sum((v for v, _ in found), zero), sum((m for _, m in found), zero)
+
+
+def evidence_tables(tables: Tables) -> tuple[Tensor, ...]:
+    """log p(o|s) of each group of sites, ``(joint values, states)``; of each, missing comes last."""
+    return tuple(_evidence(tables, names) for names in linked_sites(tables))
 
 
 def _evidence(tables: Tables, names: tuple[str, ...]) -> Tensor:

@@ -17,6 +17,7 @@ def by_the_agent(agent: Agent, choices: Choices, subject: int) -> Tensor:
     outcome: dict[str, Any] = {}
     for t in range(choices.num_trials):
         if bool(choices.starts[subject, t]) and began:
+            agent.perceive(outcome, action)  # the last outcome teaches, too
             agent.reset()
             action, began, outcome = None, False, {}
         if not bool(choices.counted[subject, t]):

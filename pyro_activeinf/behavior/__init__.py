@@ -19,6 +19,7 @@ from .populations import (
     Population,
     Regression,
 )
+from .response_times import DriftDiffusion, LogNormalTimes, ResponseTimes, ShiftedWald
 from .simulate import Simulation, simulate
 from .tabular import FixedTables
 from .tasks import Task
@@ -31,12 +32,14 @@ __all__ = [
     "Choices",
     "Chooser",
     "Correlated",
+    "DriftDiffusion",
     "Engine",
     "FixedTables",
     "Flat",
     "Flow",
     "Hierarchical",
     "Horseshoe",
+    "LogNormalTimes",
     "LowRank",
     "MeanField",
     "Mixture",
@@ -44,6 +47,8 @@ __all__ = [
     "Population",
     "Regression",
     "RescorlaWagner",
+    "ResponseTimes",
+    "ShiftedWald",
     "Simulation",
     "Task",
     "Variational",

@@ -1,4 +1,4 @@
-"""How long it takes to choose: response times, given what the agent makes of a trial."""
+"""What a model of response times is."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from .._checks import complain
+from ..._checks import complain
 
 
 class ResponseTimes(ABC):
@@ -32,3 +32,8 @@ def times_of(made: Any) -> ResponseTimes:
         expected = "a function that returns ResponseTimes"
         raise TypeError(complain("response_times", expected, repr(made)))
     return made
+
+
+def wide(value: Tensor | float) -> Any:
+    """A number of each person, ``(*batch)``, beside trials ``(*batch, trials)``."""
+    return value.unsqueeze(-1) if isinstance(value, Tensor) else value

@@ -16,6 +16,7 @@ from ..filters.faces import context_of, link_of, settable, shown
 from ..filters.families import families
 from ..records import Belief
 from .level import Level
+from .reporting import Reporting, reportings
 from .wishing import WishLinks
 
 
@@ -44,6 +45,7 @@ class Floor:
     context: Context[Any, Any]  # what the level above sets; nothing for the topmost
     link: Link | None  # what it sets below; None for the lowest
     wishes: WishLinks | None  # what the level above wishes; None for the topmost
+    reporting: Reporting  # what its policies are scored with
 
     def looked(
         self, state: LevelState, observation: Mapping[str, Any]
@@ -80,7 +82,9 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     faces = zip(filters, [*names, ()], [(), *names], strict=True)
     contexts = [context_of(filter, above, below) for filter, above, below in faces]
     wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
-    return [Floor(*parts) for parts in zip(levels, filters, contexts, links, wishes, strict=True)]
+    scored = reportings(levels, filters, contexts)
+    parts = zip(levels, filters, contexts, links, wishes, scored, strict=True)
+    return [Floor(*each) for each in parts]
 
 
 def _upper(level: Level) -> Filter:

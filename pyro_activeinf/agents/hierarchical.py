@@ -191,8 +191,8 @@ class HierarchicalAgent(Actor):
     def _scored(self, i: int, own: Belief, above: Belief) -> PolicyPosterior:
         floor = self.tower.floors[i]
         if floor.wishes is None:
-            return floor.level.planner(floor.filter, own)
-        return floor.wishes.plan(floor.level.planner, own, above)
+            return floor.level.planner(floor.reporting.filter(), own)
+        return floor.wishes.plan(floor.level.planner, floor.reporting.filter(), own, above)
 
     def _timed(self, i: int) -> bool:
         """Whether what a level prefers differs from one of its time steps to another."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checkpoint, filters, planning
 from .._checks import complain
-from . import keeping, outward
+from . import below, keeping, outward
 from .floors import Floor
 from .keeping import parameters, require_fit, restore_model, search
 from .level import Level
@@ -43,6 +43,7 @@ def _described(floor: Floor) -> dict[str, Any]:
         "steps_per_update": level.steps_per_update,
         "until": level.until is not None,
         "action_precision": level.action_precision,
+        "below": recipe(level.below, below),
         "search": search(level.planner, floor.filter),
     }
 
@@ -77,12 +78,14 @@ def levels_of(kept: dict[str, Any], given: Sequence[Any]) -> list[Level]:
 def _completed(i: int, model: Any, part: dict[str, Any]) -> Level:
     planner = made(part["planner"], planning)
     filter = made(part["filter"], filters, model=model)
-    if planner is None or part["until"] or (part["filter"] is not None and filter is None):
+    scored = made(part["below"], below)
+    missing = planner is None or scored is None or (part["filter"] is not None and filter is None)
+    if missing or part["until"]:
         expected = "a Level, as plain values did not describe its planner, filter or condition"
         way_out = f"HierarchicalAgent.load(path, [.., Level(model, ..), ..]), at position {i}."
         raise ValueError(complain(f"levels[{i}]", expected, "a model", way_out))
     clock, precision = part["steps_per_update"], part["action_precision"]
-    return Level(model, planner, filter, clock, action_precision=precision)
+    return Level(model, planner, filter, clock, action_precision=precision, below=scored)
 
 
 def outward_of(kept: dict[str, Any]) -> outward.Outward:

@@ -15,6 +15,7 @@ from ..compile import Programs
 from ..filters import Filter
 from ..planning import Planner, Variational
 from ..records import Belief
+from .below import AsSeen, Below
 
 PROGRAMS = "initial", "transition", "observe"
 
@@ -40,6 +41,8 @@ class Level:
         until: a condition on the own belief that ends the step of the level above early:
             a truth value, or one for each member of the batch.
         action_precision: of its actions, see :class:`~pyro_activeinf.Agent`.
+        below: how sites that stand for the level below are scored: :class:`AsSeen` by default, or
+            by what that level reports of them, :class:`Enumerated` or :class:`Simulated`.
 
     Raises:
         ValueError: for a number of steps below one, or a negative precision.
@@ -57,6 +60,7 @@ class Level:
     steps_per_update: int = 1
     until: Callable[[Belief], bool | Tensor] | None = None
     action_precision: float = 16.0
+    below: Below = field(default_factory=AsSeen)
 
     def __post_init__(self) -> None:
         if isinstance(self.model, type) or not all(hasattr(self.model, p) for p in PROGRAMS):
@@ -69,6 +73,9 @@ class Level:
             raise TypeError(complain("filter", "a filter of the model, or None", repr(self.filter)))
         if self.until is not None and not callable(self.until):
             raise TypeError(complain("until", "a function of the own belief", repr(self.until)))
+        if not isinstance(self.below, Below):
+            expected = "AsSeen(), Enumerated() or Simulated()"
+            raise TypeError(complain("below", expected, repr(self.below)))
         positive_int("steps_per_update", self.steps_per_update)
         nonnegative("action_precision", self.action_precision)
 

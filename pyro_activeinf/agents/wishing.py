@@ -26,7 +26,7 @@ class WishLinks:
     lower: Filter
     preferences: tuple[str, ...]
     habit: tuple[str, ...]
-    _kept: dict[bytes, ExactFilter] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[int, bytes], ExactFilter] = field(default_factory=dict, repr=False)
 
     @classmethod
     def between(cls, lower: Filter, upper: Filter) -> WishLinks:
@@ -41,28 +41,30 @@ class WishLinks:
         """All linked sites."""
         return self.preferences + self.habit
 
-    def plan(self, planner: Planner, belief: Belief, above: Belief) -> PolicyPosterior:
+    def plan(
+        self, planner: Planner, scored: Filter, belief: Belief, above: Belief
+    ) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
         parts = [
             link_of(self.upper, [name]).down(above).detach().to(self.lower.dtype)
             for name in self.names
         ]
-        if not parts or not isinstance(self.lower, ExactFilter):
-            return planner(self.lower, belief)
+        if not parts or not isinstance(scored, ExactFilter):
+            return planner(scored, belief)
         sizes = [part.shape[-1] for part in parts]
         rows = torch.cat(parts, -1).expand(*belief.batch_shape, -1).reshape(-1, sum(sizes))
         members = alike(rows)
         if len(members) == 1:
-            return planner(self._wishing(rows[0], sizes, self.lower), belief)
+            return planner(self._wishing(rows[0], sizes, scored), belief)
         flat = belief.reshape(len(rows))
         found = [
-            planner(self._wishing(rows[index[0]], sizes, self.lower), flat.take(index))
+            planner(self._wishing(rows[index[0]], sizes, scored), flat.take(index))
             for index in members
         ]
         return together(found, members, belief.batch_shape)
 
     def _wishing(self, row: Tensor, sizes: Sequence[int], lower: ExactFilter) -> ExactFilter:
-        key = row.cpu().numpy().tobytes()
+        key = id(lower), row.cpu().numpy().tobytes()
         filter = self._kept.get(key)
         if filter is None:
             each = dict(zip(self.names, row.split(list(sizes)), strict=True))

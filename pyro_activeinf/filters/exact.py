@@ -16,6 +16,7 @@ from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import Branches, BranchingFilter, SweepingFilter, require_belief
 from .bayes import conditioned
 from .belief import Evidence, JointBelief
+from .channel import Channel
 from .joint import Dynamics
 from .joint_arrays import JointArrays
 from .motion import action_index, by_action, fan_out, single_action
@@ -74,6 +75,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
         self.novelty = novelty
+        self.channel: Channel | None = None
         self._arrays = JointArrays(self._compiled.tables, novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
         self._compiled.preferences(0)  # a program that does not fit is refused at once
@@ -100,7 +102,15 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         found = object.__new__(ExactFilter)
         found.__dict__.update(self.__dict__)
         found._compiled = Instead(own, wishes)
-        found._arrays = JointArrays(found._compiled.tables, self.novelty)
+        found._arrays = JointArrays(found._compiled.tables, self.novelty, self.channel)
+        return found
+
+    def through(self, channel: Channel) -> ExactFilter:
+        """The same filter, which scores some sites by what a level below reports of them."""
+        found = object.__new__(ExactFilter)
+        found.__dict__.update(self.__dict__)
+        found.channel = channel
+        found._arrays = JointArrays(self._compiled.tables, self.novelty, channel)
         return found
 
     @property
@@ -116,7 +126,7 @@ class ExactFilter(BranchingFilter, SweepingFilter):
     def _current(self) -> JointArrays:
         tables, arrays = self._compiled.tables, self._arrays
         if tables is not arrays.tables:
-            arrays = self._arrays = JointArrays(tables, self.novelty)
+            arrays = self._arrays = JointArrays(tables, self.novelty, self.channel)
         return arrays
 
     @property
@@ -277,6 +287,19 @@ class ExactFilter(BranchingFilter, SweepingFilter):
         """log p(o | s) of each site that was seen, ``(*batch, states)``; linked ones together."""
         by_site("observation", observation, self.observation_sites)
         return self._current().likelihoods(observation)
+
+    @property
+    def joint_likelihood(self) -> Tensor:
+        """p(o | s) of the joint outcomes that some state can show, ``(states, outcomes)``."""
+        return self._current().joint_likelihood
+
+    def worth(self, step: int) -> tuple[Tensor, Tensor]:
+        """Expected log-preference in each state, and the mass at -inf, ``(states)``."""
+        scored = self._current().scored(self.joint_outcomes, self._compiled.preferences(step))[0]
+        value = scored.worth[:, 0]
+        return value, torch.zeros_like(value) if scored.forbidden is None else scored.forbidden[
+            :, 0
+        ]
 
     @property
     def log_transition(self) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ..compile import Tables
+from .channel import Channel
 from .joint import Dynamics, dynamics, linked_sites
 from .likelihood import SiteLikelihoods
 from .linear import LinearMap, linear_map
@@ -31,8 +32,10 @@ KEPT_TREES = 8
 class JointArrays:
     """Joint arrays of one compilation, each built when it is first needed."""
 
-    def __init__(self, tables: Tables, novelty: TableNovelty | None = None) -> None:
-        self.tables = tables
+    def __init__(
+        self, tables: Tables, novelty: TableNovelty | None = None, channel: Channel | None = None
+    ) -> None:
+        self.tables, self.channel = tables, channel
         self.novelty = MutualInformation() if novelty is None else novelty
         self.dynamics: Dynamics = dynamics(tables)
         self.gained = transition_novelty(tables, self.dynamics.transition, self.novelty)
@@ -57,13 +60,13 @@ class JointArrays:
     def outcomes(self, joint: bool) -> OutcomeModel:
         """What is shown, of all sites together or (where not ``joint``) of each by itself."""
         if self._outcomes is None:
-            self._outcomes = outcome_model(self.tables, joint)
+            self._outcomes = outcome_model(self.tables, joint, self.channel)
         return self._outcomes
 
     @cached_property
     def joint_likelihood(self) -> Tensor:
         """p(o | s) of the joint outcomes, ``(states, outcomes)``."""
-        return joint_likelihood(self.tables)
+        return joint_likelihood(self.tables, self.channel)
 
     def scored(self, joint: bool, preferences: Any) -> tuple[ScoredOutcomes, Look | None]:
         """How outcomes are scored now, and one step ahead of the present state."""
@@ -71,7 +74,8 @@ class JointArrays:
         kept = self._scored.get(key)
         if kept is None:
             new = outcome_novelty(self.tables, self.novelty)
-            found = score_outcomes(self.tables, self.outcomes(joint), preferences, new)
+            model = self.outcomes(joint)
+            found = score_outcomes(self.tables, model, preferences, new, self.channel)
             kept = (preferences, found, found.ahead(self.dynamics.transition, self.gained))
             room = KEPT_NUMBERS // (found.numbers * self.dynamics.transition[..., 0].numel())
             while len(self._scored) > room:

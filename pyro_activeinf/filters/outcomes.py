@@ -13,6 +13,7 @@ from torch import Tensor
 from .. import ops
 from ..compile import Role, Table, Tables
 from ..records import ExpectedFreeEnergyTerms
+from .channel import Channel
 from .joint import log_likelihood
 from .linear import LinearMap, linear_map
 
@@ -43,25 +44,40 @@ class OutcomeModel:
         return information.sum(0) if len(self.sites) == 1 else self.rows @ information
 
 
-def outcome_model(tables: Tables, joint: bool) -> OutcomeModel:
-    """Lay the likelihoods of all observation sites side by side."""
+def outcome_model(tables: Tables, joint: bool, channel: Channel | None = None) -> OutcomeModel:
+    """Lay the likelihoods of all observation sites side by side.
+
+    With a ``channel``, its reports take the place of its first site, and the others tell nothing.
+    """
     names = tuple(site.name for site in tables.outcomes)
-    blocks = [log_likelihood(tables, [name]).exp() for name in names]
+    blocks = [_block(tables, name, channel) for name in names]
     groups = [_indicator(block.shape[-1], i + 1, len(names)) for i, block in enumerate(blocks)]
     if not joint or len(names) == 1:
         for group in groups:
             group[:, 0] = 1.0
     else:
-        both = joint_likelihood(tables)
+        both = joint_likelihood(tables, channel)
         blocks, groups = [both, *blocks], [_indicator(both.shape[-1], 0, len(names)), *groups]
     likelihood = torch.cat(blocks, -1)
     indicator = torch.cat(groups).to(likelihood)
     return OutcomeModel(names, likelihood, indicator, -(ops.xlogx(likelihood) @ indicator))
 
 
-def joint_likelihood(tables: Tables) -> Tensor:
+def _block(tables: Tables, name: str, channel: Channel | None) -> Tensor:
+    """p(o | s) of an observation site, ``(states, outcomes)``."""
+    if channel is None or name not in channel.sites:
+        return log_likelihood(tables, [name]).exp()
+    found = channel.reports(tables)
+    return found if name == channel.sites[0] else torch.ones_like(found[:, :1])
+
+
+def joint_likelihood(tables: Tables, channel: Channel | None = None) -> Tensor:
     """p(o | s) of the joint outcomes that some state can show, ``(states, outcomes)``."""
-    found = log_likelihood(tables, [site.name for site in tables.outcomes]).exp().flatten(1)
+    names = [site.name for site in tables.outcomes]
+    if channel is None:
+        found = log_likelihood(tables, names).exp().flatten(1)
+    else:
+        found = channel.joint(tables)
     return found[:, (found.detach() > 0).any(0)]
 
 
@@ -188,17 +204,21 @@ def score_outcomes(
     model: OutcomeModel,
     preferences: Sequence[Table],
     novelty: Tensor | None = None,
+    channel: Channel | None = None,
 ) -> ScoredOutcomes:
     r"""Fold preferences into the state space: :math:`c(s) = E_{p(o|s)}[\log \tilde p(o)]`.
 
-    ``novelty`` is what outcomes tell about the likelihood, ``(states, 1 + sites)``.
+    ``novelty`` is what outcomes tell about the likelihood, ``(states, 1 + sites)``. The worth of
+    what is seen behind a ``channel`` counts at its first site.
     """
     worth = torch.zeros_like(model.ambiguity)
     forbidden = torch.zeros_like(model.ambiguity)
-    for table in preferences:
-        value, mass = expected_preference(tables, table)
+    each = [(table.variable.name, *expected_preference(tables, table)) for table in preferences]
+    if channel is not None:
+        each.append((channel.sites[0], *channel.preferred(tables)))
+    for name, value, mass in each:
         counted = worth.new_zeros(worth.shape[-1])
-        counted[[0, 1 + model.sites.index(table.variable.name)]] = 1.0
+        counted[[0, 1 + model.sites.index(name)]] = 1.0
         worth = worth + value.unsqueeze(-1) * counted
         forbidden = forbidden + mass.unsqueeze(-1) * counted
     zero = torch.zeros_like(worth)

@@ -21,8 +21,8 @@ def natural_gradient_step(
 
     .. math:: x \leftarrow \exp^{(\alpha)}_x(-\rho\, g^{-1} \partial F)
 
-    With alpha = 1 and a rate of 1, a single step reaches the minimum of KL[q || p] over an
-    exponential family that p belongs to.
+    With alpha = 1 that is :func:`natural_step` in natural coordinates; with a rate of 1, a single
+    step reaches the minimum of KL[q || p] over an exponential family that p belongs to.
 
     Args:
         manifold: where it happens.
@@ -49,8 +49,7 @@ def natural_gradient_step(
         [3.0, 0.5]
     """
     x = manifold.point(point)
-    step = -finite("rate", rate) * manifold.sharp(x, gradient)
-    return manifold.exp_map(x, step, alpha)
+    return manifold.exp_map(x, -manifold.sharp(x, gradient), alpha, finite("rate", rate))
 
 
 class RiemannianSGD:

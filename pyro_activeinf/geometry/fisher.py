@@ -112,14 +112,38 @@ class Fisher:
 
 def change(before: Fisher, after: Fisher) -> float:
     """KL divergence in nats of what the sites were from what they are, where it is known."""
-    total = 0.0
+    known = [term.counts for term in before.terms if term.family is not None]
+    pairs = zip(known, changes(before, after), strict=True)
+    return sum(float((counts * kl).sum()) for counts, kl in pairs)
+
+
+def changes(before: Fisher, after: Fisher) -> list[Tensor]:
+    """The same by site and member, ``(members,)``; infinite where a distribution is none."""
+    found = []
     for old, new in zip(before.terms, after.terms, strict=True):
-        if old.family is not None:
-            if not bool(old.family.valid(new.coordinates).all()):
-                return float("inf")
-            kl = old.family.kl(old.coordinates.detach(), new.coordinates.detach())
-            total += float((old.counts * kl).sum())
-    return total
+        if old.family is None:
+            continue
+        x, y = old.coordinates.detach(), new.coordinates.detach()
+        fine = old.family.valid(y)
+        kl = old.family.kl(x, torch.where(fine[:, None], y, x))
+        found.append(torch.where(fine, kl, torch.inf))
+    return found
+
+
+def largest(fisher: Fisher, rates: Tensor) -> float:
+    """The most that rates change any one distribution, in nats and to second order.
+
+    The samples that stand for a distribution without a family count together.
+    """
+    found = 0.0
+    for term, v in zip(fisher.terms, fisher.split(rates), strict=True):
+        nats = (v * matvec(term.metric, v)).sum(-1) / 2
+        if term.family is None:
+            nats = nats.sum(0, keepdim=True)
+        elif bool((term.counts > 0).any()):
+            nats = nats[term.counts > 0] / term.counts[term.counts > 0]
+        found = max(found, float(nats.max())) if nats.numel() else found
+    return found
 
 
 def _unused() -> ValueError:

@@ -60,8 +60,10 @@ class Manifold(ABC):
         """Metric and connections near a point."""
 
     @abstractmethod
-    def exp_map(self, point: Point, vector: Tensor, alpha: float = 0.0) -> Tensor:
-        """Where the geodesic with this velocity is after unit time: ``(*batch, d)``."""
+    def exp_map(
+        self, point: Point, vector: Tensor, alpha: float = 0.0, time: float | Tensor = 1.0
+    ) -> Tensor:
+        """Where the geodesic with this velocity is after some time: ``(*batch, d)``."""
 
     @abstractmethod
     def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:

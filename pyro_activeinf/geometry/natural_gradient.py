@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from pyro.optim import PyroOptim
-from torch import Tensor, nn
+from torch import Tensor
 
 from .._checks import complain, finite, nonnegative, positive_int
-from .fisher import Fisher, Program, change, joined, run_of, terms_of
-from .retractions import FirstOrder, Retraction, flat
+from .fisher import Fisher, Program, change, joined
+from .guided import Guided
+from .retractions import SLACK, FirstOrder, Retraction, flat
+from .rule import longest, natural_step
 from .solvers import ConjugateGradient, Dense, Solver
 
-SCORES = 64  # samples of a score that is not known, in each run
-SLACK, HALVINGS = 2.0, 40  # of the trust region, which is in first order
+HALVINGS = 39  # of a step that leaves the trust region
 VELOCITY: Any = "velocity"  # in the state of the optimizer
 MANY = 1500  # parameters, from which on products with vectors are quicker
 
@@ -39,10 +41,11 @@ class NaturalGradient(torch.optim.Optimizer):
         damping: :math:`\lambda`, relative to a diagonal of ones (with ``ConjugateGradient``: as it
             is).
         momentum: from 0 to 1, what is kept of the step before, carried along by the retraction.
-        trust_region: the most that a step may change the guide, in nats:
+        trust_region: the most that a step may change the guide as a whole, in nats:
             :math:`\tfrac12 v^\top G v`; a step whose KL is more than twice that, at fresh samples
             of a guide whose sites depend on each other, is halved. For networks, take 0.1 or so.
-        retraction: ``FirstOrder()`` by default, or ``ExponentialMap()``.
+        retraction: ``FirstOrder()`` by default, which changes no distribution by more than 1 nat in
+            a step, or ``ExponentialMap()``, which goes as far as conjugate models let it.
         solver: ``Dense()`` by default, ``ConjugateGradient()`` where there are many parameters.
         num_samples: runs of the guide over which the information is averaged; take more where sites
             depend on earlier ones, as in a network's guide of an episode.
@@ -93,15 +96,12 @@ class NaturalGradient(torch.optim.Optimizer):
         solver: Solver | None = None,
         num_samples: int = 1,
     ) -> None:
-        if not callable(guide):
-            raise TypeError(complain("guide", "a module or a function", repr(guide)))
         if not 0 <= momentum < 1:
             raise ValueError(complain("momentum", "a number from 0 up to 1", momentum))
         if trust_region is not None:
-            finite("trust_region", trust_region)
-        self._args: tuple[Any, Any] = ((), {})
-        self._program = guide
-        self.guide = self._watched(guide)
+            nonnegative("trust_region", trust_region)
+        self._guided = Guided(guide)
+        self.guide = self._guided.called
         self.retraction = retraction or FirstOrder()
         self.solver, self.num_samples = solver, positive_int("num_samples", num_samples)
         self.nats = 0.0
@@ -111,7 +111,7 @@ class NaturalGradient(torch.optim.Optimizer):
             "momentum": momentum,
             "trust_region": trust_region,
         }
-        super().__init__([{"params": self._start(guide)}], defaults)
+        super().__init__([{"params": self._guided.start()}], defaults)
 
     def for_svi(self) -> PyroOptim:
         """The same as ``pyro.infer.SVI`` wants it."""
@@ -129,133 +129,98 @@ class NaturalGradient(torch.optim.Optimizer):
 
     def fisher(self) -> Fisher:
         """The information at the present parameters, with the arguments of the last call."""
-        parameters, runs = self._parameters(), self._runs()
+        parameters, runs = self._parameters(), self._guided.runs(self.num_samples)
         with torch.enable_grad():
-            return self._at(runs, parameters)
-
-    def _runs(self) -> list[Any]:
-        """Values of all sites, which stay as they are while parameters move."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            return [run_of(self._program, *self._args) for _ in range(self.num_samples)]
-
-    def _at(self, runs: list[Any], parameters: list[Tensor]) -> Fisher:
-        terms = []
-        with torch.random.fork_rng(devices=[]):  # the same scores are sampled each time
-            for run in runs:
-                trace = run_of(self._program, *self._args, values=run)
-                terms += terms_of(trace, SCORES, 1 / len(runs))
-        return Fisher(terms, parameters)
+            return self._guided.information(runs, parameters)
 
     def _move(self) -> None:
         options = self.param_groups[0]
-        parameters, runs = self._parameters(), self._runs()
+        parameters, runs = self._parameters(), self._guided.runs(self.num_samples)
         now = flat(parameters)
 
         def look(place: Tensor) -> Fisher:
             _write(parameters, place)
-            return self._at(runs, parameters)
+            return self._guided.information(runs, parameters)
 
-        fisher = look(now)
-        if not fisher.terms:
-            got = "none that has any"
-            raise ValueError(complain("guide", "sites with parameters", got))
-        gradient = joined([one.grad for one in parameters], parameters)
-        step = -options["lr"] * self._solver(now).solve(fisher, gradient, options["damping"])
-        before = self.state.get(VELOCITY)
-        if before is not None and len(before) == len(step):
-            step = step + options["momentum"] * before
-        step = self._within(fisher, step, options["trust_region"])
         try:
-            end, kept = self.retraction.move(fisher, step, look)
+            fisher = look(now)
+            direction = self._direction(fisher, now, parameters)
+            rho = self._size(fisher, direction)
+            moved = self.retraction.move(fisher, direction, rho, look)
+            end, share = self._near(now, moved.parameters, parameters)
+            if not bool(end.isfinite().all()):
+                way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
+                raise ValueError(complain("step", "finite numbers", "others", way_out))
+            if options["momentum"] and options["lr"]:
+                kept = share * moved.part / options["lr"]
+                self.state[VELOCITY] = (kept * moved.carry()).detach()
         finally:
             _write(parameters, now)
-        end, kept = self._near(now, end, kept, parameters)
-        if not bool(end.isfinite().all()):
-            way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
-            raise ValueError(complain("step", "finite numbers", "others", way_out))
+        self.nats *= (share * moved.part / rho) ** 2 if rho else 0.0
         _write(parameters, end)
-        if options["momentum"]:
-            self.state[VELOCITY] = kept.detach()
 
-    def _near(
-        self, now: Tensor, end: Tensor, kept: Tensor, parameters: list[Tensor]
-    ) -> tuple[Tensor, Tensor]:
+    def _direction(self, fisher: Fisher, now: Tensor, parameters: list[Tensor]) -> Tensor:
+        """Minus the natural gradient, and what is kept of the direction before."""
+        if not fisher.terms:
+            raise _no_information()
+        gradient = joined([one.grad for one in parameters], parameters)
+        options = self.param_groups[0]
+        found = -self._solver(now).solve(fisher, gradient, options["damping"])
+        before = self.state.get(VELOCITY)
+        if before is not None and len(before) == len(found):
+            found = found + options["momentum"] * before
+        return found
+
+    def _size(self, fisher: Fisher, direction: Tensor) -> float:
+        """The learning rate, or less, so that the step stays in the trust region."""
+        rho, most = self.param_groups[0]["lr"], self.param_groups[0]["trust_region"]
+        rates = fisher.push(direction)
+        self.nats = rho * rho * float(rates @ fisher.lower(rates)) / 2
+        if most is None or not self.nats > most:
+            return float(rho)
+        rho, self.nats = rho * (most / self.nats) ** 0.5, most
+        return float(rho)
+
+    def _near(self, now: Tensor, end: Tensor, parameters: list[Tensor]) -> tuple[Tensor, float]:
         """Halve a step until KL is as small as it should be, at other samples than it was made."""
         most = self.param_groups[0]["trust_region"]
-        if most is None or not bool(end.isfinite().all()):
-            return end, kept
-        runs = self._fresh()
-        before = self._at(runs, parameters)
-        for _ in range(HALVINGS):
-            _write(parameters, end)
-            found = self._change(before, runs, parameters)
-            _write(parameters, now)
-            if found <= SLACK * most:
-                break
-            end, kept = (now + end) / 2, kept / 2
-        return end, kept
+        if most in (None, math.inf) or not bool(end.isfinite().all()):
+            return end, 1.0
+        runs = self._guided.runs(self.num_samples, skip=self.num_samples)
+        _write(parameters, now)
+        before = self._guided.information(runs, parameters)
 
-    def _fresh(self) -> list[Any]:
-        """Runs other than those of the information."""
-        with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            return [run_of(self._program, *self._args) for _ in range(2 * self.num_samples)][
-                self.num_samples :
-            ]
+        def attempt(share: float) -> Tensor | None:
+            place = natural_step(now, end, share)
+            _write(parameters, place)
+            try:
+                found = change(before, self._guided.information(runs, parameters))
+            except ValueError:  # parameters of distributions that are none
+                return None
+            return place if found <= SLACK * most else None
 
-    def _change(self, before: Fisher, runs: list[Any], parameters: list[Tensor]) -> float:
-        try:
-            return change(before, self._at(runs, parameters))
-        except ValueError:  # parameters of distributions that are none
-            return float("inf")
-
-    def _within(self, fisher: Fisher, step: Tensor, most: float | None) -> Tensor:
-        rates = fisher.push(step)
-        self.nats = float(rates @ fisher.lower(rates)) / 2
-        if most is None or self.nats <= most:
-            return step
-        share = (most / self.nats) ** 0.5
-        self.nats = most
-        return share * step
+        return longest(attempt, 1.0, HALVINGS) or (now, 0.0)
 
     def _solver(self, now: Tensor) -> Solver:
         if self.solver is not None:
             return self.solver
         return Dense() if len(now) < MANY else ConjugateGradient()
 
-    def _start(self, guide: Program) -> list[Tensor]:
-        if not isinstance(guide, nn.Module):
-            return []  # met in the first step
-        found: list[Tensor] = [one for one in guide.parameters() if one.requires_grad]
-        if not found:
-            way_out = "Call it once on the data: guides often make their parameters then."
-            raise ValueError(complain("guide", "a module with parameters", "none", way_out))
-        return found
-
     def _parameters(self) -> list[Tensor]:
-        if not isinstance(self._program, nn.Module):
-            with torch.random.fork_rng(devices=[]):
-                trace = run_of(self._program, *self._args)
-            sites = (site for site in trace.nodes.values() if site["type"] == "param")
-            found = [site["value"].unconstrained() for site in sites]
-            if not found:
-                way_out = "Name them by pyro.param, or give a module."
-                raise ValueError(complain("guide", "a function with parameters", "none", way_out))
-            self.param_groups[0]["params"] = found
-        return list(self.param_groups[0]["params"])
+        found = self._guided.parameters(list(self.param_groups[0]["params"]))
+        self.param_groups[0]["params"] = found
+        return list(found)
 
-    def _watched(self, guide: Program) -> Program:
-        if isinstance(guide, nn.Module):
-            guide.register_forward_pre_hook(self._remember, with_kwargs=True)
-            return guide
 
-        def remembering(*args: Any, **kwargs: Any) -> Any:
-            self._args = (args, kwargs)
-            return guide(*args, **kwargs)
-
-        return remembering
-
-    def _remember(self, module: nn.Module, args: Any, kwargs: Any) -> None:
-        self._args = (args, kwargs)
+def _no_information() -> ValueError:
+    """The error for guides of point masses alone, as AutoDelta and AutoLaplaceApproximation are."""
+    expected = "a site whose distribution has a density that depends on parameters"
+    got = "point masses alone, which have no information"
+    way_out = (
+        "Take a guide with a spread (AutoNormal, AutoMultivariateNormal), or another optimizer "
+        "to find a mode; AutoLaplaceApproximation has its Gaussian only afterward."
+    )
+    return ValueError(complain("guide", expected, got, way_out))
 
 
 def _write(parameters: list[Tensor], values: Tensor) -> None:

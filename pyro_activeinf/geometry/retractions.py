@@ -1,53 +1,97 @@
-"""From a velocity to new parameters."""
+"""From a direction to new parameters."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .fisher import Fisher
+from .._checks import nonnegative
+from .fisher import Fisher, changes, largest
+from .rule import longest, natural_step
 from .statistical import StatisticalManifold
 
 HALVINGS, STEPS = 30, 60
 MET = 1e-9
+SLACK = 2.0  # of a reach, which is in first order
+
+Look = Callable[[Tensor], Fisher]  # the information at flat parameters
+
+
+@dataclass(frozen=True, eq=False)
+class Moved:
+    """Where a step leads to."""
+
+    parameters: Tensor  # (parameters,)
+    part: float  # the size of the step that was taken
+    carry: Callable[[], Tensor]  # the direction as it goes on from there, (parameters,)
 
 
 class Retraction(ABC):
     """A way along which parameters go."""
 
     @abstractmethod
-    def move(
-        self, fisher: Fisher, step: Tensor, look: Callable[[Tensor], Fisher]
-    ) -> tuple[Tensor, Tensor]:
-        """Parameters after a step, and what of the step goes on from there, both flat.
+    def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
+        """Parameters after a step.
 
         Args:
             fisher: at the present parameters.
-            step: rates of the parameters.
+            direction: minus the natural gradient, flat.
+            rho: size of the step; a smaller one may be taken.
             look: the information at other parameters.
         """
 
 
 class FirstOrder(Retraction):
-    """Straight in the parameters."""
+    r"""Straight in the parameters, as far as that says where the distributions go.
 
-    def move(
-        self, fisher: Fisher, step: Tensor, look: Callable[[Tensor], Fisher]
-    ) -> tuple[Tensor, Tensor]:
-        """Parameters plus the step, which stays as it is."""
-        return flat(fisher.parameters) + step, step
+    .. math:: \phi \leftarrow (1 - \rho) \phi + \rho (\phi - G^{-1} \partial F)
+
+    Args:
+        reach: the most that a step changes the distribution at a site, or each of independent ones,
+            in nats; infinity for steps as long as they come out.
+
+    Raises:
+        ValueError: a reach below 0.
+    """
+
+    def __init__(self, reach: float = 1.0) -> None:
+        self.reach = nonnegative("reach", reach)
+
+    def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
+        """Parameters plus the step, whose direction stays as it is."""
+        start = flat(fisher.parameters)
+        if self.reach == math.inf or not bool(direction.isfinite().all()):
+            return Moved(natural_step(start, start + direction, rho), rho, lambda: direction)
+
+        def attempt(part: float) -> Tensor | None:
+            end = natural_step(start, start + direction, part)
+            return end if self._near(fisher, end, look) else None
+
+        nats = largest(fisher, rho * fisher.push(direction))
+        found = longest(attempt, rho * min(1.0, (self.reach / max(nats, 1e-300)) ** 0.5), HALVINGS)
+        if found is None:
+            return Moved(start, 0.0, lambda: torch.zeros_like(direction))
+        return Moved(*found, lambda: direction)
+
+    def _near(self, fisher: Fisher, end: Tensor, look: Look) -> bool:
+        try:
+            found = changes(fisher, look(end))
+        except ValueError:  # parameters of distributions that are none
+            return False
+        return all(bool((kl <= SLACK * self.reach).all()) for kl in found)
 
 
 class ExponentialMap(Retraction):
     """Along geodesics of the sites' distributions, to the parameters that give these.
 
-    With alpha = 1 and a rate of 1, a single step is exact where the guide is conjugate: natural
-    coordinates go straight. Steps out of the domain are halved. Where no parameters give the
-    distributions at the end (a network's), the step is of first order.
+    With alpha = 1 natural coordinates go straight, by :func:`natural_step`: a step of rate 1 is
+    exact where the guide is conjugate. Steps out of the domain are halved. Where no parameters give
+    the distributions at the end (a network's), the step is of first order.
 
     Args:
         alpha: of the geodesics.
@@ -56,43 +100,38 @@ class ExponentialMap(Retraction):
     def __init__(self, alpha: float = 1.0) -> None:
         self.alpha = alpha
 
-    def move(
-        self, fisher: Fisher, step: Tensor, look: Callable[[Tensor], Fisher]
-    ) -> tuple[Tensor, Tensor]:
-        """Parameters at the end of geodesics, and the step carried along."""
+    def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
+        """Parameters at the end of geodesics, and the direction carried along."""
         if any(term.family is None for term in fisher.terms):
-            return FirstOrder().move(fisher, step, look)
-        start = flat(fisher.parameters)
-        rates = fisher.push(step)
-        for _ in range(HALVINGS):
-            ends = self._ends(fisher, rates)
-            if ends is not None:
-                break
-            rates, step = rates / 2, step / 2
+            return FirstOrder().move(fisher, direction, rho, look)
+        rates = fisher.push(direction)
+        ends = longest(lambda part: self._ends(fisher, rates, part), rho, HALVINGS)
         if ends is None:
-            return start, torch.zeros_like(step)
-        found = _parameters_for(ends, fisher, start + step, look)
+            start = flat(fisher.parameters)
+            return Moved(start, 0.0, lambda: torch.zeros_like(start))
+        found, part = _parameters_for(ends[0], fisher, look), ends[1]
         if found is None:
-            return start + step, step
-        after = look(found)
-        return found, _least_squares(after.jacobian(), self._carried(fisher, rates))
+            return FirstOrder().move(fisher, direction, part, look)
+        return Moved(found, part, lambda: self._carried(fisher, rates, part, look(found)))
 
-    def _ends(self, fisher: Fisher, rates: Tensor) -> list[Tensor] | None:
+    def _ends(self, fisher: Fisher, rates: Tensor, part: float) -> list[Tensor] | None:
         try:
             return [
-                StatisticalManifold(term.family).exp_map(term.coordinates.detach(), v, self.alpha)
+                StatisticalManifold(term.family).exp_map(
+                    term.coordinates.detach(), v, self.alpha, part
+                )
                 for term, v in zip(fisher.terms, fisher.split(rates), strict=True)
             ]
         except ValueError:  # outside the domain
             return None
 
-    def _carried(self, fisher: Fisher, rates: Tensor) -> Tensor:
+    def _carried(self, fisher: Fisher, rates: Tensor, part: float, after: Fisher) -> Tensor:
         found = []
         for term, v in zip(fisher.terms, fisher.split(rates), strict=True):
             space = StatisticalManifold(term.family)
-            way = space.geodesic(term.coordinates.detach(), velocity=v, alpha=self.alpha)
+            way = space.geodesic(term.coordinates.detach(), velocity=part * v, alpha=self.alpha)
             found.append(space.parallel_transport(v, way, self.alpha).reshape(-1))
-        return torch.cat(found)
+        return _least_squares(after.jacobian(), torch.cat(found))
 
 
 def flat(parameters: list[Tensor]) -> Tensor:
@@ -106,9 +145,7 @@ def _least_squares(matrix: Tensor, vector: Tensor) -> Tensor:
     return torch.linalg.pinv(matrix / scale, rtol=1e-13) @ vector / scale
 
 
-def _parameters_for(
-    ends: list[Tensor], fisher: Fisher, start: Tensor, look: Callable[[Tensor], Fisher]
-) -> Tensor | None:
+def _parameters_for(ends: list[Tensor], fisher: Fisher, look: Look) -> Tensor | None:
     """Parameters whose distributions these are, by Newton's method in free coordinates."""
     families = [term.family for term in fisher.terms if term.family is not None]
     goal = torch.cat([f.free(x).reshape(-1) for f, x in zip(families, ends, strict=True)])

@@ -21,6 +21,7 @@ from .local import Local
 from .manifold import Manifold, Point, polyline, tangent
 from .ode import shoot, spectral
 from .registry import family_of
+from .rule import natural_step
 from .transport import carry
 
 
@@ -84,8 +85,12 @@ class StatisticalManifold(Dually, Manifold):
         """
         return estimate(self.family, self.point(point), num_samples)
 
-    def exp_map(self, point: Point, vector: Tensor, alpha: float = 0.0) -> Tensor:
-        """Where the alpha-geodesic with this velocity is after unit time: ``(*batch, d)``.
+    def exp_map(
+        self, point: Point, vector: Tensor, alpha: float = 0.0, time: float | Tensor = 1.0
+    ) -> Tensor:
+        """Where the alpha-geodesic with this velocity is after some time: ``(*batch, d)``.
+
+        Where it is straight, that is :func:`natural_step`, the rule of learning.
 
         Raises:
             ValueError: the geodesic leaves the domain before.
@@ -94,7 +99,9 @@ class StatisticalManifold(Dually, Manifold):
         straight = self._straight(x, alpha)
         if straight is not None:
             into, out = straight
-            return self._reached(out(into(x) + rate(into, x, v)))
+            here = into(x)
+            return self._reached(out(natural_step(here, here + rate(into, x, v), time)))
+        v = v * time
         if alpha == 0 and self.family.closed.isometry is not None:
             isometry = self.family.closed.isometry
             end = isometry.space.exp(isometry.into(x), rate(isometry.into, x, v))
@@ -211,7 +218,7 @@ class StatisticalManifold(Dually, Manifold):
 
     def _formula(self, x: Tensor, v: Tensor, alpha: float) -> Formula:
         def at(t: Tensor) -> Tensor:
-            return self.exp_map(x.expand(len(t), *x.shape), t.to(v) * v, alpha)
+            return self.exp_map(x.expand(len(t), *x.shape), v, alpha, t.to(v))
 
         return Formula(at, x.dim())
 

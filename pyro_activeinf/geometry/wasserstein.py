@@ -55,14 +55,16 @@ class WassersteinGaussians(Manifold):
         """Metric and its connection."""
         return Riemannian(_metric)
 
-    def exp_map(self, point: Point, vector: Tensor, alpha: float = 0.0) -> Tensor:
-        """Where the geodesic with this velocity is after unit time: ``(*batch, d)``.
+    def exp_map(
+        self, point: Point, vector: Tensor, alpha: float = 0.0, time: float | Tensor = 1.0
+    ) -> Tensor:
+        """Where the geodesic with this velocity is after some time: ``(*batch, d)``.
 
         Raises:
             ValueError: mass is moved through itself, so that it is no geodesic any more.
         """
         _require_zero(alpha)
-        (loc, covariance), (velocity, change) = parted(self.point(point)), parted(vector)
+        (loc, covariance), (velocity, change) = parted(self.point(point)), parted(vector * time)
         push = torch.eye(loc.shape[-1]).to(loc) + lyapunov(covariance, change)
         if not bool((torch.linalg.cholesky_ex(push)[1] == 0).all()):
             expected = "one along which the covariance stays positive definite"
@@ -105,7 +107,7 @@ class WassersteinGaussians(Manifold):
         x, v = torch.broadcast_tensors(x, v)
 
         def at(t: Tensor) -> Tensor:
-            return self.exp_map(x, t.to(v) * v, alpha)
+            return self.exp_map(x, v, alpha, t.to(v))
 
         return Formula(at, x.dim())
 

@@ -11,6 +11,7 @@ from .held import Held
 from .reading import Reading
 from .reading_line import ReadingLine
 from .registration import register
+from .reversal_learning import ReversalLearning
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
@@ -21,6 +22,7 @@ __all__ = [
     "Held",
     "Reading",
     "ReadingLine",
+    "ReversalLearning",
     "RockSample",
     "TMaze",
     "Tiger",

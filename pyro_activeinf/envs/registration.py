@@ -6,6 +6,7 @@ ENTRY_POINTS = {
     "pyro_activeinf/GridWorld-v0": "pyro_activeinf.envs.grid_world:GridWorld",
     "pyro_activeinf/Reading-v0": "pyro_activeinf.envs.reading:Reading",
     "pyro_activeinf/ReadingLine-v0": "pyro_activeinf.envs.reading_line:ReadingLine",
+    "pyro_activeinf/ReversalLearning-v0": "pyro_activeinf.envs.reversal_learning:ReversalLearning",
     "pyro_activeinf/RockSample-v0": "pyro_activeinf.envs.rock_sample:RockSample",
     "pyro_activeinf/TMaze-v0": "pyro_activeinf.envs.tmaze:TMaze",
     "pyro_activeinf/Tiger-v0": "pyro_activeinf.envs.tiger:Tiger",

@@ -16,6 +16,7 @@ from .predictive_coding import Coded, PredictiveCoding
 from .preferences import LogDensity, LogPreferences
 from .reading import ReadingFlat, ReadingPage, ReadingSentence
 from .reading_line import LineFlat, LineText, LineWord
+from .reversal_learning import ReversalLearning
 from .rock_sample import RockSample
 from .tiger import Tiger
 from .tmaze import TMaze
@@ -47,6 +48,7 @@ __all__ = [
     "ReadingFlat",
     "ReadingPage",
     "ReadingSentence",
+    "ReversalLearning",
     "RockSample",
     "RoomLegs",
     "RoomWalk",

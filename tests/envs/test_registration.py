@@ -5,7 +5,15 @@ from __future__ import annotations
 import gymnasium as gym
 import pytest
 
-from pyro_activeinf.envs import GridWorld, RockSample, Tiger, TMaze, read_map, register
+from pyro_activeinf.envs import (
+    GridWorld,
+    ReversalLearning,
+    RockSample,
+    Tiger,
+    TMaze,
+    read_map,
+    register,
+)
 from pyro_activeinf.envs.registration import ENTRY_POINTS
 
 
@@ -20,7 +28,7 @@ def test_registers_every_world_by_its_entry_point() -> None:
     register()
 
     assert {name: gym.registry[name].entry_point for name in ENTRY_POINTS} == ENTRY_POINTS
-    for world in (GridWorld, RockSample, TMaze, Tiger):
+    for world in (GridWorld, ReversalLearning, RockSample, TMaze, Tiger):
         env = gym.make(f"pyro_activeinf/{world.__name__}-v0")
         assert isinstance(env.unwrapped, world)
 

@@ -20,6 +20,16 @@ functorch = torch._C._functorch
 Build = Callable[[Mapping[str, Tensor]], Any]
 
 
+class NoCommonForm(TypeError):
+    """Why agents cannot be followed all at once."""
+
+
+@singledispatch
+def alone(agent: Any) -> str | None:
+    """Why agents of this kind have no common form; ``None`` where they have."""
+    return None
+
+
 @singledispatch
 def chooser_of(agent: Any) -> Chooser:
     """The chooser that something is; register a function for each kind of agent."""
@@ -59,10 +69,30 @@ def persons(
         made.append(kind(build(values)))
         return _tensors(made[-1])
 
-    with Agreeing():
-        found = torch.func.vmap(one, randomness="same")(flat)
+    try:
+        with Agreeing():
+            found = torch.func.vmap(one, randomness="same")(flat)
+    except (TypeError, ValueError, RuntimeError) as error:
+        why = _no_common_form(error, build, flat)
+        if why is None:
+            raise
+        from .one_by_one import one_by_one
+
+        return one_by_one(build, flat, batch, why)
     whole = pytree.tree_map(lambda value: value.unflatten(0, batch), found)
     return replace(made[-1], **whole)
+
+
+def _no_common_form(error: Exception, build: Build, flat: Mapping[str, Tensor]) -> str | None:
+    """Why persons have to go one by one; ``None`` where they need not, and something is wrong."""
+    if isinstance(error, NoCommonForm):
+        return str(error)
+    if not all(len(value) for value in flat.values()):
+        return None
+    try:
+        return alone(build({name: value[0] for name, value in flat.items()}))
+    except (TypeError, ValueError, RuntimeError):
+        return None
 
 
 def _batch(value: Tensor, event: int) -> torch.Size:

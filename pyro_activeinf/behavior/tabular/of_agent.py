@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from ..._checks import complain
 from ...agents import Agent
+from ...compile import Table
 from ...compile.program import habit_tables
 from ...filters import ExactFilter
 from ...learning import DirichletLearner, EachStep
 from ...learning.dirichlet import DirichletUpdate, tables_of
 from ...planning import OpenLoop
 from ..chooser import Chooser
-from ..persons import chooser_of
+from ..persons import NoCommonForm, alone, chooser_of
 from .arrays import Reading, groups
 from .fixed import FixedTables
 from .learned import LearnedTables, Rule
@@ -21,19 +21,50 @@ from .plans import Plan, Policies
 from .sites import Sites
 from .skeleton import Blank, Skeleton
 
+TIMED_STEPS = 64
+
+
+@alone.register(Agent)
+def lonely(agent: Agent) -> str | None:
+    """Why agents like this one have no common tables; ``None`` where they have."""
+    if type(agent.filter) is not ExactFilter:
+        return f"{type(agent.filter).__name__} has no joint tables."
+    if plan_of(agent) is None:
+        return f"{type(agent.planner).__name__} has no form for joint tables."
+    learner = agent.learner
+    if learner is None:
+        return None
+    if type(learner) is not DirichletLearner:
+        return f"{type(learner).__name__} does not learn by counting."
+    return _why_not_counted(agent, agent.filter, learner)
+
+
+def _why_not_counted(agent: Agent, filter: ExactFilter, learner: Any) -> str | None:
+    rule = learner.rule or DirichletUpdate()
+    if type(rule) is not DirichletUpdate or callable(rule.rate) or callable(rule.forgetting):
+        return "counts change by a schedule, or by a rule of their own."
+    if not isinstance(learner.occasion, EachStep):
+        return "tables are learned in hindsight."
+    if not filter.stationary and any(t.source is not None for t in filter.preferences(0)):
+        return "preferences are learned that depend on time."
+    return None
+
 
 @chooser_of.register(Agent)
 def tabular(agent: Agent) -> Chooser:
-    """The chooser of an agent with joint tables."""
-    filter, plan = agent.filter, plan_of(agent)
-    if not isinstance(filter, ExactFilter) or plan is None:
-        raise TypeError(complain("agent", "an ExactFilter and OpenLoop", repr(agent)))
+    """The chooser of an agent with joint tables.
+
+    Raises:
+        NoCommonForm: for another one.
+    """
+    why, plan, filter = lonely(agent), plan_of(agent), agent.filter
+    if why is not None or plan is None or not isinstance(filter, ExactFilter):
+        raise NoCommonForm(why)
     if agent.learner is not None:
         return _learned(agent, filter, plan)
     tables, planner = filter.tables, _planner(agent)
-    steps = [0] if filter.stationary else range(64)
     return FixedTables(
-        _reading(filter)(tables, [filter.preferences(step) for step in steps]),
+        _reading(filter)(tables, _preferences(filter)),
         Sites(groups(tables)),
         plan,
         dict(filter.habit()),
@@ -44,12 +75,10 @@ def tabular(agent: Agent) -> Chooser:
 
 def _learned(agent: Agent, filter: ExactFilter, plan: Plan) -> LearnedTables:
     learner: Any = agent.learner
-    if not isinstance(learner, DirichletLearner) or not isinstance(learner.occasion, EachStep):
-        raise TypeError(complain("learner", "a DirichletLearner that learns EachStep", learner))
     tables, planner = filter.tables, _planner(agent)
     names = {table: name for name, table in tables_of(agent.model).items()}
     habit = habit_tables(agent.model, tables.controls)
-    skeleton, fixed = Skeleton.of(tables, [filter.preferences(0)], habit, names)
+    skeleton, fixed = Skeleton.of(tables, _preferences(filter), habit, names)
     update = learner.rule or DirichletUpdate()
     learns = list(names) if learner.tables is None else learner.tables
     return LearnedTables(
@@ -83,6 +112,12 @@ def _rule(skeleton: Skeleton, learns: frozenset[str], cap: float) -> Rule:
 
 def _owners(blanks: Iterable[Blank]) -> frozenset[str]:
     return frozenset(blank.owner for blank in blanks if blank.owner is not None)
+
+
+def _preferences(filter: ExactFilter) -> list[tuple[Table, ...]]:
+    """Log-preferences of each time step that has its own."""
+    steps = 1 if filter.stationary else TIMED_STEPS
+    return [filter.preferences(step) for step in range(steps)]
 
 
 def _reading(filter: ExactFilter) -> Reading:

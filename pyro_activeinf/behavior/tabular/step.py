@@ -23,8 +23,8 @@ from ...learning.counts import (
     states_of,
 )
 from .arrays import evidence_tables
-from .skeleton import Filled
 from .sites import Sites, joint
+from .skeleton import Filled
 
 
 @dataclass(frozen=True)

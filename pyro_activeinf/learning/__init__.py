@@ -1,6 +1,6 @@
 """Learning: parameters of models and guides, by descent on their free energy."""
 
-from . import annealing
+from . import annealing, distributed
 from .annealing import LearningRate, RobbinsMonro
 from .compilation import FallbackWarning, inductor
 from .compiled import CompiledSteps, compiled
@@ -42,6 +42,7 @@ __all__ = [
     "Transitions",
     "annealing",
     "compiled",
+    "distributed",
     "evidence_bound",
     "expand",
     "fit",

@@ -130,9 +130,9 @@ class Minibatches(Batches):
             raise ValueError(complain("batch_size", f"at most {self.rows} rows", batch_size))
         self.per_epoch = self.rows // batch_size
         self._order: tuple[int, Tensor] | None = None
-        self._scale = _Scaled(frozenset(), self.rows / batch_size)
+        self._scale = Scaled(frozenset(), self.rows / batch_size)
         if batch_size < self.rows:
-            self._scale.plates = self._plates(model)
+            self._scale.plates = self.plates(model, batch_size)
 
     def at(self, step: int) -> Arguments:
         """The rows of a step."""
@@ -148,10 +148,7 @@ class Minibatches(Batches):
         return {"rows": self.rows, "batch_size": self.batch_size, "seed": self.seed}
 
     def _some(self, rows: Tensor) -> Arguments:
-        return tuple(
-            _mapped(lambda leaf: leaf[rows] if isinstance(leaf, Tensor) else leaf, part)
-            for part in self._args
-        )
+        return taken(self._args, rows)
 
     def _epoch(self, number: int) -> Tensor:
         key = (self.seed + number) % 2**63
@@ -160,9 +157,8 @@ class Minibatches(Batches):
             self._order = key, torch.randperm(self.rows, generator=generator)
         return self._order[1]
 
-    def _plates(self, model: Any) -> frozenset[str]:
+    def plates(self, model: Any, few: int) -> frozenset[str]:
         """Plates that grow with the number of rows: seen in two quiet runs of the model."""
-        few = self.batch_size
         found = [_plate_sizes(model, self._some(torch.arange(n))) for n in (few, few + 1)]
         rows = frozenset(p for p, n in found[0].items() if n == few and found[1].get(p) == few + 1)
         if not rows:
@@ -176,6 +172,14 @@ class Minibatches(Batches):
                 )
             )
         return rows
+
+
+def taken(args: Arguments, rows: Tensor | slice) -> Arguments:
+    """Some rows of all tensors."""
+    return tuple(
+        _mapped(lambda leaf: leaf[rows] if isinstance(leaf, Tensor) else leaf, part)
+        for part in args
+    )
 
 
 def _rows(args: Arguments) -> int:
@@ -204,7 +208,7 @@ def _plate_sizes(model: Any, args: Arguments) -> dict[str, int]:
     return sizes.sizes
 
 
-class _Scaled(Messenger):
+class Scaled(Messenger):
     """Multiplies the scale of the sites in some plates."""
 
     def __init__(self, plates: frozenset[str], factor: float) -> None:

@@ -17,6 +17,7 @@ from .batches import Batches, Minibatches, Whole, arguments
 from .compilation import Backend, inductor
 from .loop import Loop, Stop
 from .program import Program
+from .ranks import Alone, Ranks
 from .run import TrainingRun
 from .training import MakeOptimizer, MakeScheduler, Training, adam
 
@@ -41,6 +42,7 @@ def fit(  # noqa: PLR0913
     progress: bool = True,
     seed: int | None = None,
     read_every: int | None = None,
+    ranks: Ranks | None = None,
 ) -> TrainingRun:
     r"""Learn the parameters of a model and a guide by descent on their free energy.
 
@@ -78,6 +80,8 @@ def fit(  # noqa: PLR0913
         seed: for ``pyro.set_rng_seed`` before the first step; ``None`` to go on as it is.
         read_every: steps from one reading of complexity and accuracy to the next; it takes as long
             as a step that is not compiled. 100 where ``None``, or 1000 with ``compile``.
+        ranks: the processes that learn together, each with its rows of every batch:
+            ``learning.distributed.ProcessGroup()``. They cannot be compiled.
 
     Returns:
         The record of all steps, before an interruption too.
@@ -112,9 +116,13 @@ def fit(  # noqa: PLR0913
     backend = _backend(compile)
     if seed is not None:
         pyro.set_rng_seed(seed)
+    together = _checked_ranks(ranks, backend)
+    together.begin()
     args = arguments(data)
     batches: Batches = Whole(args) if batch_size is None else _minibatches(model, args, batch_size)
-    program = Program(model, guide, VariationalFreeEnergy() if loss is None else loss, batches)
+    batches = together.batches(batches, model)
+    energy = VariationalFreeEnergy() if loss is None else loss
+    program = Program(model, guide, energy, batches, together)
     loop = Loop(
         Training(program, optimizer, learning_rate, clip_norm),
         batches,
@@ -128,7 +136,7 @@ def fit(  # noqa: PLR0913
     with program.local():
         if resume and path is not None and path.exists():
             loop.resume(path)
-        return _shown(loop, progress)
+        return _shown(loop, progress and together.first)
 
 
 def _shown(loop: Loop, progress: bool) -> TrainingRun:
@@ -150,6 +158,17 @@ def _number_of_steps(steps: int | None, epochs: int | None, batches: Batches) ->
     if steps is not None:
         return positive_int("steps", steps)
     return positive_int("epochs", epochs or 0) * batches.per_epoch
+
+
+def _checked_ranks(ranks: Ranks | None, backend: Backend | None) -> Ranks:
+    found = Alone() if ranks is None else ranks
+    if not isinstance(found, Ranks):
+        expected = "the processes that learn together"
+        way_out = "learning.distributed.ProcessGroup(), say."
+        raise TypeError(complain("ranks", expected, repr(ranks), way_out))
+    if backend is not None and ranks is not None:
+        raise ValueError(complain("compile", "False, with ranks=", "True"))
+    return found
 
 
 FUNCTIONS = {

@@ -14,6 +14,7 @@ from . import random_state
 from .batches import Arguments, Batches
 from .compilation import Backend, Compiled
 from .interrupts import Interrupts
+from .ranks import Ranks
 from .run import Recorder, TrainingRun
 from .training import Training
 
@@ -43,6 +44,11 @@ class Loop:
         self._saved = self._origin = 0.0
         self._reader: Any = reader(self.training.program.loss)
         self._pace = self.read_every or (EVERY if self.backend is None else EVERY_COMPILED)
+
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that learn together."""
+        return self.training.program.ranks
 
     @property
     def done(self) -> int:
@@ -78,6 +84,7 @@ class Loop:
                     raise
             finally:
                 self.training.program.clear()
+        self.ranks.wait()
         compiled = self.compiled
         return self.record.run(
             ending=ending,
@@ -89,7 +96,7 @@ class Loop:
         while self.done < self.steps:
             if self.done and self.stop is not None and self.stop(self.record.losses):
                 return "early stop"
-            if interrupts.came:
+            if self.ranks.any(interrupts.came):
                 return "interrupt"
             self._step(bar)
             if self.done % self.save_every == 0:
@@ -127,10 +134,11 @@ class Loop:
             except (ValueError, NotImplementedError):  # it is no sum over sites, or has no value
                 self._reader = None
                 return
-        self.record.read_off(float(terms.complexity), float(terms.accuracy))
+        both = (terms.complexity, terms.accuracy)
+        self.record.read_off(*(float(self.ranks.share(term, ())) for term in both))
 
     def _save(self) -> None:
-        if self.path is None or not self.begun or self._saved == self.done:
+        if self.path is None or not self.ranks.first or not self.begun or self._saved == self.done:
             return
         state = {
             "training": self.training.state(),

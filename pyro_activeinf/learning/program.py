@@ -17,6 +17,7 @@ from ..free_energy import VariationalFreeEnergy
 from . import random_state
 from .batches import Arguments, Batches
 from .locality import forget_stray_parameters, local_parameters
+from .ranks import Alone, Ranks
 
 
 class Program:
@@ -28,12 +29,15 @@ class Program:
         model, guide: any pair of Pyro programs.
         loss: any of Pyro's ELBOs.
         batches: whose scale the free energy has.
+        ranks: the processes that learn together.
 
     Attributes:
         leaves: every parameter by name, unconstrained, once :meth:`first` has found them.
     """
 
-    def __init__(self, model: Any, guide: Any, loss: Any, batches: Batches) -> None:
+    def __init__(
+        self, model: Any, guide: Any, loss: Any, batches: Batches, ranks: Ranks | None = None
+    ) -> None:
         for name, program in (("model", model), ("guide", guide)):
             if not callable(program):
                 raise TypeError(complain(name, "a Pyro program", repr(program)))
@@ -41,6 +45,7 @@ class Program:
             raise TypeError(complain("loss", "a pyro.infer.ELBO", repr(loss)))
         self.model, self.guide, self.batches = model, guide, batches
         self.loss: Any = loss
+        self.ranks = Alone() if ranks is None else ranks
         self.leaves: dict[str, Tensor] = {}
 
     @contextmanager
@@ -57,13 +62,17 @@ class Program:
         # A guide that looks at its model at the first call may meet param statements of a function,
         # which Pyro, when it validates, takes for those of the guide.
         with pyro.settings.context(validate_poutine=False), poutine.trace(param_only=True) as seen:
-            loss = self(args)
+            loss = self._look(args)
         self.leaves = self._own() | self._stored(seen.trace.nodes.values())
         forget_stray_parameters(self.model, self.guide)
-        return loss
+        self.ranks.require_same(self.leaves.values())
+        return self.ranks.share(loss, self.trained.values())
 
     def __call__(self, args: Arguments) -> Any:
         """The loss, and with it the gradients."""
+        return self.ranks.share(self._look(args), self.trained.values())
+
+    def _look(self, args: Arguments) -> Any:
         with self.batches.scaled():
             loss = self.loss.loss_and_grads(self.model, self.guide, *args)
         return loss[0] if isinstance(loss, tuple) else loss

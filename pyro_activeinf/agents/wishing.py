@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from ..compile import Wishes
-from ..filters import ExactFilter, Filter
+from ..filters import Filter
+from ..filters.base import WishingFilter
 from ..filters.faces import link_of, shown
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
@@ -26,12 +27,12 @@ class WishLinks:
     lower: Filter
     preferences: tuple[str, ...]
     habit: tuple[str, ...]
-    _kept: dict[tuple[int, bytes], ExactFilter] = field(default_factory=dict, repr=False)
+    _kept: dict[tuple[int, bytes], WishingFilter] = field(default_factory=dict, repr=False)
 
     @classmethod
     def between(cls, lower: Filter, upper: Filter) -> WishLinks:
-        """The links by name; a level of real sites has wishes of its own alone."""
-        preferred, usual = lower.wished if isinstance(lower, ExactFilter) else ((), ())
+        """The links by name; wishes about real sites are a level's own."""
+        preferred, usual = lower.wished if isinstance(lower, WishingFilter) else ((), ())
         names = {port.name for port in shown(upper).values() if port.site}
         preferences = tuple(name for name in preferred if name in names)
         return cls(upper, lower, preferences, tuple(name for name in usual if name in names))
@@ -49,7 +50,7 @@ class WishLinks:
             link_of(self.upper, [name]).down(above).detach().to(self.lower.dtype)
             for name in self.names
         ]
-        if not parts or not isinstance(scored, ExactFilter):
+        if not parts or not isinstance(scored, WishingFilter):
             return planner(scored, belief)
         sizes = [part.shape[-1] for part in parts]
         rows = torch.cat(parts, -1).expand(*belief.batch_shape, -1).reshape(-1, sum(sizes))
@@ -63,7 +64,7 @@ class WishLinks:
         ]
         return together(found, members, belief.batch_shape)
 
-    def _wishing(self, row: Tensor, sizes: Sequence[int], lower: ExactFilter) -> ExactFilter:
+    def _wishing(self, row: Tensor, sizes: Sequence[int], lower: WishingFilter) -> WishingFilter:
         key = id(lower), row.cpu().numpy().tobytes()
         filter = self._kept.get(key)
         if filter is None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from torch import Tensor
@@ -21,6 +21,22 @@ class Wishes:
     habit: Mapping[str, Tensor]  # site of ``habit``: (values)
 
 
+def require_fit(
+    wishes: Wishes,
+    preferred: Collection[str],
+    sizes: Mapping[str, int],
+    habit: Mapping[str, Tensor],
+) -> None:
+    """Raise ``ValueError`` unless wishes are about what a model prefers and does by habit."""
+    known_names("preferences", wishes.preferences, list(preferred))
+    known_names("habit", wishes.habit, list(habit))
+    each = {**sizes, **{name: len(probs) for name, probs in habit.items()}}
+    for name, wish in [*wishes.preferences.items(), *wishes.habit.items()]:
+        if wish.shape != (each[name],):
+            expected = f"{each[name]} log-probabilities"
+            raise ValueError(complain(name, expected, f"shape {tuple(wish.shape)}"))
+
+
 class Instead:
     """The tables of a compiled program, with other wishes in place of its own.
 
@@ -33,14 +49,8 @@ class Instead:
 
     def __init__(self, compiled: Compiled, wishes: Wishes) -> None:
         self.compiled, self.wishes = compiled, wishes
-        known_names("preferences", wishes.preferences, preferred_sites(compiled))
-        known_names("habit", wishes.habit, list(compiled.habit()))
         sizes = {site.name: site.size for site in compiled.tables.outcomes}
-        sizes |= {name: len(probs) for name, probs in compiled.habit().items()}
-        for name, wish in [*wishes.preferences.items(), *wishes.habit.items()]:
-            if wish.shape != (sizes[name],):
-                expected = f"{sizes[name]} log-probabilities"
-                raise ValueError(complain(name, expected, f"shape {tuple(wish.shape)}"))
+        require_fit(wishes, preferred_sites(compiled), sizes, compiled.habit())
         self._tables: tuple[Tables, Tables] | None = None
         self._latest: tuple[tuple[Table, ...], tuple[Table, ...]] | None = None
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
+from ..compile import Wishes
 from ..records import Belief, ExpectedFreeEnergyTerms, PrefixTerms
 
 
@@ -77,6 +78,23 @@ class SweepingFilter(Filter):
         """Terms of every prefix of a tree of actions, ``(*batch, prefixes)``, in nats.
 
         Shorter prefixes come first. ``None`` where it is better to go step by step.
+        """
+
+
+class WishingFilter(Filter):
+    """A filter whose preferences and habits may be given from outside."""
+
+    @property
+    @abstractmethod
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+
+    @abstractmethod
+    def wishing(self, wishes: Wishes) -> WishingFilter:
+        """The same filter with other preferences and habits; what was compiled is shared.
+
+        Raises:
+            ValueError: for a site of which the model wishes nothing, or another number of values.
         """
 
 

@@ -13,7 +13,7 @@ from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch
 from ..compile import Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
-from .base import Branches, BranchingFilter, SweepingFilter, require_belief
+from .base import Branches, BranchingFilter, SweepingFilter, WishingFilter, require_belief
 from .bayes import conditioned
 from .belief import Evidence, JointBelief
 from .channel import Channel
@@ -26,7 +26,7 @@ from .smoothing import Smoothing, backward
 from .sweep import Prefixes, sweep
 
 
-class ExactFilter(BranchingFilter, SweepingFilter):
+class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
     r"""Exact inference over the joint state of a discrete program.
 
     .. math::

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import torch
@@ -13,58 +13,20 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, known_names, nonnegative, positive_int
-from ..compile import Compiled, Programs, Tables
+from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
-from .base import Filter, require_belief
+from .base import WishingFilter, require_belief
+from .factor_arrays import FactorArrays
 from .factorized_belief import FactorizedBelief, FactorizedUpdate
-from .factors import (
-    FactorEvidence,
-    FactorMotion,
-    FactorOutcomes,
-    factor_evidence,
-    factor_motions,
-    factor_outcomes,
-    moving_novelty,
-    propagate,
-)
-from .joint import table_dtype
+from .factors import FactorEvidence, FactorMotion, factor_motions, moving_novelty, propagate
 from .likelihood import impossible
 from .mean_field import LogJoint, Potential, minimize
 from .motion import action_index
-from .novelty_rules import MutualInformation, TableNovelty
+from .novelty_rules import TableNovelty
 from .novelty_tables import with_novelty
 
-KEPT_STEPS = 1024  # time steps whose preferences are kept
 
-
-class _Factors:
-    """What is built from one compilation, each part when it is first needed."""
-
-    def __init__(self, tables: Tables, novelty: TableNovelty | None) -> None:
-        self.tables = tables
-        self.novelty = MutualInformation() if novelty is None else novelty
-        self.dtype = table_dtype(tables)
-        self.motions = factor_motions(tables, tables.transition, self.novelty)
-        self.evidence = factor_evidence(tables)
-        self._scored: dict[int, tuple[Any, FactorOutcomes]] = {}
-
-    @cached_property
-    def log_initial(self) -> Tensor:
-        """Marginals of p(s_0), ``(values of all the sites)``."""
-        return torch.cat(propagate(factor_motions(self.tables, self.tables.initial), [], []))
-
-    def scored(self, preferences: Any) -> FactorOutcomes:
-        """How outcomes are scored under the preferences of a time step."""
-        key = id(preferences)  # kept alive with its value, so that no other takes its place
-        if key not in self._scored:
-            if len(self._scored) >= KEPT_STEPS:
-                self._scored.pop(next(iter(self._scored)))
-            found = factor_outcomes(self.tables, preferences, self.novelty)
-            self._scored[key] = (preferences, found)
-        return self._scored[key][1]
-
-
-class FactorizedFilter(Filter):
+class FactorizedFilter(WishingFilter):
     r"""Mean-field inference: a marginal for each state site, in place of their joint.
 
     .. math::
@@ -118,10 +80,10 @@ class FactorizedFilter(Filter):
     ) -> None:
         self.max_sweeps = positive_int("max_sweeps", max_sweeps)
         self.tolerance = nonnegative("tolerance", tolerance)
-        self._compiled = Compiled(model)
+        self._compiled: Compiled | Instead = Compiled(model)
         self.actions = model.actions
         self.novelty = novelty
-        self._factors = _Factors(self._compiled.tables, novelty)
+        self._factors = FactorArrays(self._compiled.tables, novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
 
     @property
@@ -129,10 +91,10 @@ class FactorizedFilter(Filter):
         """The compiled tables, which follow the parameters of the program."""
         return self._current().tables
 
-    def _current(self) -> _Factors:
+    def _current(self) -> FactorArrays:
         tables = self._compiled.tables
         if tables is not self._factors.tables:
-            self._factors = _Factors(tables, self.novelty)
+            self._factors = FactorArrays(tables, self.novelty)
         return self._factors
 
     @property
@@ -157,6 +119,19 @@ class FactorizedFilter(Filter):
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
         return self._compiled.habit()
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        return preferred_sites(self._compiled), list(self._compiled.habit())
+
+    def wishing(self, wishes: Wishes) -> FactorizedFilter:
+        """The same filter with other preferences and habits; what was compiled is shared."""
+        own = self._compiled.compiled if isinstance(self._compiled, Instead) else self._compiled
+        found = copy(self)
+        found._compiled = Instead(own, wishes)
+        found._factors = FactorArrays(found._compiled.tables, self.novelty)
+        return found
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> FactorizedBelief:
         """The marginals of p(s_0), before the first observation."""

@@ -13,10 +13,10 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import by_site, complain, one_batch, positive_int
-from ..compile import Programs, Tables, control_sizes
+from ..compile import Programs, Tables, Wishes, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
-from .base import Filter, require_belief
+from .base import WishingFilter, require_belief
 from .bayes import conditioned
 from .belief import JointBelief
 from .exact import ExactFilter
@@ -44,7 +44,7 @@ class _Unseen:
         pyro.sample("nothing", dist.Categorical(torch.ones(1)))
 
 
-class HiddenMarkovFilter(Filter):
+class HiddenMarkovFilter(WishingFilter):
     r"""Exact inference over discrete states, whatever the outcomes: real, counts, or discrete.
 
     .. math::
@@ -124,7 +124,7 @@ class HiddenMarkovFilter(Filter):
 
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
-        return self._states.habit()
+        return {**self._states.habit(), **self._programs.wishes.habit}
 
     @property
     def tables(self) -> Tables:
@@ -150,6 +150,18 @@ class HiddenMarkovFilter(Filter):
         """What each joint state shows: distributions of the observation sites, ``(states)``."""
         states = self._support(0)
         return Likelihood(self._programs.observe, states, (self.tables.joint_size,))
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        return self._programs.preferred(), list(self.habit())
+
+    def wishing(self, wishes: Wishes) -> HiddenMarkovFilter:
+        """The same filter with other preferences and habits."""
+        found = object.__new__(HiddenMarkovFilter)
+        found.__dict__.update(self.__dict__)
+        found._programs = self._programs.wishing(wishes, self.habit())
+        return found
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:
         """p(s_0), before the first observation."""

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch, positive_int
-from ..compile import Programs, compile_habit, control_sizes
+from ..compile import Programs, Wishes, compile_habit, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
-from .base import Filter, require_belief
+from .base import WishingFilter, require_belief
 from .nested import nested_terms
 from .novelty_draws import with_table_novelty
 from .particle_belief import Kind, Origin, ParticleBelief
@@ -30,7 +30,7 @@ from .resampling import Resampling, as_resampling
 from .sampling import Sampler
 
 
-class ParticleFilter(Filter):
+class ParticleFilter(WishingFilter):
     r"""Sequential Monte Carlo over the states of any program.
 
     .. math::
@@ -135,7 +135,20 @@ class ParticleFilter(Filter):
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit over finite actions; else nothing."""
         finite = isinstance(self.actions, gym.spaces.Discrete | gym.spaces.MultiDiscrete)
-        return compile_habit(self.model, control_sizes(self.actions)) if finite else {}
+        own = compile_habit(self.model, control_sizes(self.actions)) if finite else {}
+        return {**own, **self._programs.wishes.habit}
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        return self._programs.preferred(), list(self.habit())
+
+    def wishing(self, wishes: Wishes) -> ParticleFilter:
+        """The same filter with other preferences and habits."""
+        found = object.__new__(ParticleFilter)
+        found.__dict__.update(self.__dict__)
+        found._programs = self._programs.wishing(wishes, self.habit())
+        return found
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> ParticleBelief:
         """Draws of p(s_0), before the first observation."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any
 
 import gymnasium as gym
@@ -12,9 +13,10 @@ from pyro.nn import pyro_method
 from torch import Tensor
 
 from .._checks import complain, known_names, numbers, whole_numbers
-from ..compile import Programs, Site, control_sizes
+from ..compile import Programs, Site, Wishes, control_sizes
 from ..compile.counted import CountedCategorical
 from ..compile.enumerate import ProgramError
+from ..compile.instead import require_fit
 from ..compile.program import depends_on_step
 from ..models.series import Observed, Series, finite_support, lay_out, observation_sites
 from ..models.unroll import draw_random_parameters, random_names
@@ -40,6 +42,7 @@ class ParticlePrograms:
 
     def __init__(self, model: Programs) -> None:
         self.model, self.random = model, random_names(model)
+        self.wishes = Wishes({}, {})  # in place of what the model prefers and does by habit
         shape = torch.Size((3, 2))  # particles and a batch
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self._require_single_priors()
@@ -146,7 +149,40 @@ class ParticlePrograms:
         sampler = Sampler((), values)
         sampler.run(self.call, prefer, *([step] if depends_on_step(self.model) else []))
         known_names("prefer", sampler.sites, list(values))
-        return {name: log_prob(fn, values[name]) for name, fn in sampler.sites.items()}
+        wishes = self.wishes.preferences
+        return {
+            name: self._wished(name, values[name]) if name in wishes else log_prob(fn, values[name])
+            for name, fn in sampler.sites.items()
+        }
+
+    def _wished(self, name: str, values: Tensor) -> Tensor:
+        """Log-preferences from outside at values of a site."""
+        site = self.outcomes[name].site
+        if site is None:
+            raise ValueError(complain(name, "a site of finitely many values", "a real one"))
+        return self.wishes.preferences[name].to(values.device)[site.index(values)]
+
+    def preferred(self) -> list[str]:
+        """Observation sites of finitely many values that the model prefers something of."""
+        with torch.random.fork_rng(devices=[]), torch.no_grad():
+            shape = torch.Size((1,))
+            states = self.initial(shape, self.draw_parameters(shape), {})
+            look = Sampler(shape, parameters=self.draw_parameters(shape))
+            look.run(self.observe, states)
+            found = self.log_preference(0, {**states, **look.values})
+        return [name for name in found if name in self.outcomes and self.outcomes[name].site]
+
+    def wishing(self, wishes: Wishes, habit: Mapping[str, Tensor]) -> ParticlePrograms:
+        """The same programs with other preferences, and a habit that is that of the filter.
+
+        Raises:
+            ValueError: for a site of which the model wishes nothing, or another number of values.
+        """
+        sizes = {name: kind.site.size for name, kind in self.outcomes.items() if kind.site}
+        require_fit(wishes, self.preferred(), sizes, habit)
+        found = copy(self)
+        found.wishes = wishes
+        return found
 
     def observed(self, observation: Mapping[str, Any]) -> dict[str, Observed]:
         """Values of one step, checked: site to ``(*batch, *event)`` and where they are missing."""

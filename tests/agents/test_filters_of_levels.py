@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pyro_activeinf import Belief, GenerativeModel, HierarchicalAgent
 from pyro_activeinf.agents import Level
+from pyro_activeinf.compile import Wishes
 from pyro_activeinf.filters import (
     ExactFilter,
     FactorizedFilter,
@@ -22,9 +23,10 @@ from pyro_activeinf.filters import (
 from pyro_activeinf.models import ReadingPage, ReadingSentence
 from pyro_activeinf.planning import OpenLoop
 
-from .test_hierarchical import Chained, chains
+from .test_hierarchical import Chained, Wanting, bandit, chains
 
-Make = Callable[[Any], Any]
+Make = Callable[..., Any]
+ANY: list[Make] = [FactorizedFilter, HiddenMarkovFilter, ParticleFilter]
 
 
 def hierarchy(
@@ -229,6 +231,34 @@ def test_every_kind_of_level_plans_and_acts(kind: Make) -> None:
         assert 0 <= action < 4
         agent.perceive({"place": action + 1} if len(agent.actions) == 1 else {"place": 0})
     assert agent.posteriors == {}
+
+
+@pytest.mark.parametrize("kind", [FactorizedFilter, HiddenMarkovFilter, ParticleFilter])
+def test_the_level_above_sets_preferences_and_habits_of_any_filter(kind: Make) -> None:
+    pyro.set_rng_seed(0)
+    lower = bandit(torch.zeros(2), torch.ones(3) / 3)
+    options = {ParticleFilter: {"num_particles": 3000}, HiddenMarkovFilter: {"num_draws": 20_000}}
+    filter = kind(lower, **options.get(kind, {}))
+    found, exact = (
+        HierarchicalAgent([Level(lower, OpenLoop(2, precision=1.0), each, 5), Wanting()])
+        for each in (filter, ExactFilter(lower))
+    )
+    for agent in (found, exact):
+        agent.perceive({"o0": 1, "sign": 1})
+    plans = [agent.plan().probs for agent in (found, exact)]
+    close = 1e-6 if kind is FactorizedFilter else 0.02
+    torch.testing.assert_close(*plans, atol=close, rtol=0.0)
+    plain = OpenLoop(2, precision=1.0)(ExactFilter(lower), exact.belief.levels[0])
+    assert float((plain.probs - plans[1]).abs().max()) > 0.1
+
+
+def test_wishes_that_do_not_fit_are_refused() -> None:
+    for filter in (kind(bandit(torch.zeros(2), torch.ones(3) / 3)) for kind in ANY):
+        assert filter.wished == (["o0"], ["action"])
+        with pytest.raises(ValueError, match="`o0`: expected 2 log-probabilities"):
+            filter.wishing(Wishes({"o0": torch.zeros(3)}, {}))
+        with pytest.raises(ValueError, match="`habit`"):
+            filter.wishing(Wishes({}, {"door": torch.zeros(3)}))
 
 
 def test_guides_of_particles_are_refused() -> None:

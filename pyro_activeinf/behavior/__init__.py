@@ -7,9 +7,11 @@ from .chooser import Chooser
 from .data_frame import from_dataframe, to_dataframe
 from .engines import NUTS, Engine, Flow, LowRank, MeanField, Variational
 from .fit import fit
+from .of_trajectory import from_trajectory
 from .peers import RescorlaWagner
 from .populations import (
     Centered,
+    Conditions,
     Correlated,
     Flat,
     Hierarchical,
@@ -20,6 +22,7 @@ from .populations import (
     Regression,
 )
 from .response_times import DriftDiffusion, LogNormalTimes, ResponseTimes, ShiftedWald
+from .rows import split
 from .simulate import Simulation, simulate
 from .tabular import FixedTables
 from .tasks import Task
@@ -31,6 +34,7 @@ __all__ = [
     "ChoiceModel",
     "Choices",
     "Chooser",
+    "Conditions",
     "Correlated",
     "DriftDiffusion",
     "Engine",
@@ -54,6 +58,8 @@ __all__ = [
     "Variational",
     "fit",
     "from_dataframe",
+    "from_trajectory",
     "simulate",
+    "split",
     "to_dataframe",
 ]

@@ -1,6 +1,7 @@
 """How the parameters of persons hang together."""
 
 from .base import Population, Program
+from .conditions import Conditions
 from .design import Design, design
 from .deviations import Centered, Correlated, Deviations, NonCentered
 from .flat import Flat
@@ -11,6 +12,7 @@ from .regression import Regression
 
 __all__ = [
     "Centered",
+    "Conditions",
     "Correlated",
     "Design",
     "Deviations",

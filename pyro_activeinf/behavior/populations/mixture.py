@@ -10,6 +10,7 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.poutine.messenger import Messenger
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from ..._checks import complain, positive_int
@@ -116,5 +117,6 @@ class _Suffixed(Messenger):
         self.events: dict[str, int] = {}  # name without the suffix -> event dims
 
     def _pyro_sample(self, msg: Any) -> None:
-        self.events[msg["name"]] = msg["fn"].event_dim
+        if not site_is_subsample(msg):
+            self.events[msg["name"]] = msg["fn"].event_dim
         msg["name"] += self.suffix

@@ -16,7 +16,7 @@ from .base import Population, Program
 from .design import Design, design
 from .deviations import Deviations, Expected, NonCentered
 from .hierarchical import check_sites, persons_of
-from .typical import Priors, Typical, over, spread_of, typical_values
+from .typical import Priors, Typical, chosen, over, spread_of, typical_values
 
 Formulas = str | Mapping[str, str]
 Coefficients = Callable[[str, Typical, Design, Tensor], Tensor]
@@ -57,10 +57,8 @@ class Regression(Population):
         return persons_of(self.deviations, expected, subjects)
 
     def _coefficients(self, name: str, typical: Typical, columns: Design, spread: Tensor) -> Tensor:
-        given = self.coefficients
-        prior = given.get(name) if isinstance(given, Mapping) else given
-        if prior is None:
-            prior = dist.Normal(torch.zeros_like(spread.flatten()[0]), 1.0)
+        one = torch.ones_like(spread.flatten()[0])
+        prior = chosen(name, self.coefficients, dist.Normal(0 * one, one))
         shape = torch.Size([len(columns.columns), *typical.inner])
         found: Tensor = pyro.sample(
             f"{name}_coefficients", over(f"coefficients of {name}", prior, shape)

@@ -61,11 +61,15 @@ def _unconstrained(name: str, support: Any) -> Transform:
 
 def spread_of(name: str, typical: Typical, priors: Priors | None) -> Tensor:
     """Sample ``x_spread``, ``(*outer, *inner)``: how much persons differ, unconstrained."""
-    given = priors.get(name) if isinstance(priors, Mapping) else priors
-    if given is None:
-        given = dist.HalfNormal(typical.location.new_ones(()))
+    given = chosen(name, priors, dist.HalfNormal(typical.location.new_ones(())))
     spread: Tensor = pyro.sample(f"{name}_spread", over(f"spread of {name}", given, typical.inner))
     return spread
+
+
+def chosen(name: str, priors: Priors | None, default: Any) -> Any:
+    """The prior of a site: the one for all, its own, or the default."""
+    given = priors.get(name) if isinstance(priors, Mapping) else priors
+    return default if given is None else given
 
 
 def over(argument: str, prior: dist.TorchDistribution, shape: torch.Size) -> Any:

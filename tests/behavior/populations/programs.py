@@ -39,6 +39,8 @@ def some_choices(subjects: int = 4, trials: int = 6, seed: int = 0) -> Choices:
     covariates = {
         "age": torch.randn(subjects, generator=made),
         "group": tuple("ab"[i % 2] for i in range(subjects)),
+        "subject": tuple(f"person {i // 2}" for i in range(subjects)),
+        "drug": tuple(("off", "on")[i % 2] for i in range(subjects)),
     }
     return Choices(actions, {"outcome": reward}, covariates=covariates)
 

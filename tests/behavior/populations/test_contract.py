@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pyro_activeinf.behavior.populations import (
     Centered,
+    Conditions,
     Correlated,
     Flat,
     Hierarchical,
@@ -33,6 +34,8 @@ POPULATIONS = {
     "regression": Regression("age + group"),
     "formulas": Regression({"rate": "age"}, deviations=Centered()),
     "horseshoe": Horseshoe("age + group"),
+    "conditions": Conditions("drug"),
+    "conditions of some": Conditions("drug", ["rate"]),
 }
 SUBJECTS = 4
 
@@ -95,14 +98,14 @@ def test_particles_in_one_pass_have_the_density_of_each(population: Population) 
         assert alone.log_prob_sum().item() == pytest.approx(density.item(), rel=1e-12, abs=1e-10)
 
 
-PLATES = {"subject", "trial", "particle"}
+PLATES = {"subject", "person", "trial", "particle"}
 
 
 def one(site: dict[str, object], index: int) -> Tensor:
     """A particle of a site, without the dims of plates that are not its own."""
     value: Tensor = site["value"][index]  # type: ignore[index]
     names = {frame.name for frame in site["cond_indep_stack"]}  # type: ignore[attr-defined]
-    return value if names & {"subject"} else value.squeeze(0).squeeze(0)
+    return value if names & {"subject", "person"} else value.squeeze(0).squeeze(0)
 
 
 @pytest.mark.parametrize(

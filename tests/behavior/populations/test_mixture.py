@@ -14,7 +14,7 @@ from pyro.infer.autoguide import AutoDelta, AutoNormal
 from pyro.infer.mcmc.util import initialize_model
 from torch import Tensor
 
-from pyro_activeinf.behavior import Choices, Flat, Hierarchical, Mixture
+from pyro_activeinf.behavior import Choices, Conditions, Flat, Hierarchical, Mixture, Regression
 from pyro_activeinf.behavior.chooser import walk
 from tests.behavior.populations.programs import (
     agent,
@@ -40,7 +40,7 @@ def drawn(program: Any, choices: Choices) -> tuple[poutine.Trace, dict[str, Tens
         return trace, program.population(program.parameters, choices, subjects)
 
 
-PLATES = {"subject", "trial"}
+PLATES = {"subject", "trial", *(f"person_type{k}" for k in range(TYPES))}
 
 
 def by_type(choices: Choices, parameters: dict[str, Tensor]) -> Tensor:
@@ -53,7 +53,7 @@ def by_type(choices: Choices, parameters: dict[str, Tensor]) -> Tensor:
     return torch.tensor([[value.item() for value in row] for row in rows])
 
 
-@pytest.mark.parametrize("of", [Hierarchical(), Flat()])
+@pytest.mark.parametrize("of", [Hierarchical(), Flat(), Regression("age"), Conditions("drug")])
 def test_likelihood_is_the_sum_over_all_assignments(of: Any) -> None:
     program, choices = model(Mixture(TYPES, of)), some_choices(4)
     trace, parameters = drawn(program, choices)

@@ -1,0 +1,47 @@
+"""Choices of agents that lived in a world."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from .._checks import complain
+from ..records import Trajectory
+from .choices import Choices
+
+
+def from_trajectory(trajectory: Trajectory) -> Choices:
+    """Read what a :func:`~pyro_activeinf.rollout` has recorded as behavior.
+
+    Members of a batch are subjects, episodes are sessions, and what was observed at a step is
+    the cue of its action. Several controls are one action, as the planners count: the last one
+    varies fastest. The last step of an episode has a cue only.
+
+    Raises:
+        ValueError: for real-valued actions.
+    """
+    if trajectory.real_actions:
+        raise ValueError(complain("trajectory", "discrete actions", "real-valued ones"))
+    dims = trajectory.rewards.dim()
+    batch, time = trajectory.rewards.shape[:-1], trajectory.rewards.shape[-1]
+    cues = {
+        site: value.reshape(batch.numel(), time, *value.shape[dims:])
+        for site, value in trajectory.observations.items()
+    }
+    starts = (trajectory.step == 0).clone()
+    starts[0] = True
+    return Choices(
+        actions=_one(trajectory, dims).reshape(batch.numel(), time),
+        cues=cues,
+        starts=starts.expand(batch.numel(), time),
+    )
+
+
+def _one(trajectory: Trajectory, dims: int) -> Tensor:
+    """Actions as one number each, ``(*batch, time)``; -1 where there is none."""
+    actions = trajectory.actions
+    if actions.dim() == dims:
+        return actions
+    sizes = torch.tensor(trajectory.action_probs.shape[dims:], device=actions.device)
+    places = torch.cat([sizes[1:], sizes.new_ones(1)]).flip(0).cumprod(0).flip(0)
+    return torch.where((actions < 0).any(-1), -1, (actions * places).sum(-1))

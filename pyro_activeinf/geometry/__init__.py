@@ -18,7 +18,7 @@ from .matrices import Precisions, Wishart
 from .natural_gradient import NaturalGradient
 from .product import Product
 from .registry import family_of
-from .retractions import ExponentialMap, FirstOrder, Retraction
+from .retractions import ExponentialMap, FirstOrder, Retraction, Suited
 from .rule import longest, natural_step
 from .simplex import Beta, Categorical, Dirichlet
 from .solvers import ConjugateGradient, Dense, Solver
@@ -55,6 +55,7 @@ __all__ = [
     "RiemannianSGD",
     "Solver",
     "StatisticalManifold",
+    "Suited",
     "Through",
     "WassersteinGaussians",
     "Wishart",

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._checks import complain, finite, nonnegative, positive_int
 from .fisher import Fisher, Program, change, joined
 from .guided import Guided
-from .retractions import SLACK, FirstOrder, Retraction, flat
+from .retractions import SLACK, Retraction, Suited, flat
 from .rule import longest, natural_step
 from .solvers import ConjugateGradient, Dense, Solver
 
@@ -44,8 +44,9 @@ class NaturalGradient(torch.optim.Optimizer):
         trust_region: the most that a step may change the guide as a whole, in nats:
             :math:`\tfrac12 v^\top G v`; a step whose KL is more than twice that, at fresh samples
             of a guide whose sites depend on each other, is halved. For networks, take 0.1 or so.
-        retraction: ``FirstOrder()`` by default, which changes no distribution by more than 1 nat in
-            a step, or ``ExponentialMap()``, which goes as far as conjugate models let it.
+        retraction: ``Suited()`` by default: ``ExponentialMap()`` where parameters stand for
+            distributions of known families, else ``FirstOrder()``, which changes no distribution by
+            more than 1 nat in a step. Where that goes back and forth, take a smaller ``lr``.
         solver: ``Dense()`` by default, ``ConjugateGradient()`` where there are many parameters.
         num_samples: runs of the guide over which the information is averaged; take more where sites
             depend on earlier ones, as in a network's guide of an episode.
@@ -66,7 +67,6 @@ class NaturalGradient(torch.optim.Optimizer):
         >>> import pyro, pyro.distributions as dist
         >>> from pyro.infer import SVI, TraceMeanField_ELBO
         >>> from pyro.nn import PyroModule, PyroParam
-        >>> from pyro_activeinf.geometry import ExponentialMap
         >>> class Guide(PyroModule):
         ...     def __init__(self):
         ...         super().__init__()
@@ -77,7 +77,7 @@ class NaturalGradient(torch.optim.Optimizer):
         >>> def model():
         ...     pyro.sample("z", dist.Normal(3.0, 0.01))
         >>> guide = Guide()
-        >>> optimizer = NaturalGradient(guide, retraction=ExponentialMap())
+        >>> optimizer = NaturalGradient(guide)
         >>> svi = SVI(model, guide, optimizer.for_svi(), TraceMeanField_ELBO())
         >>> _ = svi.step()  # one is enough
         >>> round(guide.loc.item(), 6), round(guide.scale.item(), 6)
@@ -102,7 +102,7 @@ class NaturalGradient(torch.optim.Optimizer):
             nonnegative("trust_region", trust_region)
         self._guided = Guided(guide)
         self.guide = self._guided.called
-        self.retraction = retraction or FirstOrder()
+        self.retraction = retraction or Suited()
         self.solver, self.num_samples = solver, positive_int("num_samples", num_samples)
         self.nats = 0.0
         defaults = {
@@ -144,13 +144,11 @@ class NaturalGradient(torch.optim.Optimizer):
 
         try:
             fisher = look(now)
-            direction = self._direction(fisher, now, parameters)
+            direction = _require_finite(self._direction(fisher, now, parameters))
             rho = self._size(fisher, direction)
             moved = self.retraction.move(fisher, direction, rho, look)
             end, share = self._near(now, moved.parameters, parameters)
-            if not bool(end.isfinite().all()):
-                way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
-                raise ValueError(complain("step", "finite numbers", "others", way_out))
+            _require_finite(end)
             if options["momentum"] and options["lr"]:
                 kept = share * moved.part / options["lr"]
                 self.state[VELOCITY] = (kept * moved.carry()).detach()
@@ -210,6 +208,13 @@ class NaturalGradient(torch.optim.Optimizer):
         found = self._guided.parameters(list(self.param_groups[0]["params"]))
         self.param_groups[0]["params"] = found
         return list(found)
+
+
+def _require_finite(step: Tensor) -> Tensor:
+    if not bool(step.isfinite().all()):
+        way_out = "Is the loss finite? If so, take more damping or a smaller trust region."
+        raise ValueError(complain("step", "finite numbers", "others", way_out))
+    return step
 
 
 def _no_information() -> ValueError:

@@ -11,12 +11,14 @@ import torch
 from torch import Tensor
 
 from .._checks import nonnegative
+from .family import ExponentialFamily
 from .fisher import Fisher, changes, largest
 from .rule import longest, natural_step
 from .statistical import StatisticalManifold
 
 HALVINGS, STEPS = 30, 60
 MET = 1e-9
+MOST = 500  # coordinates, from which on their Jacobian takes too long
 SLACK = 2.0  # of a reach, which is in first order
 
 Look = Callable[[Tensor], Fisher]  # the information at flat parameters
@@ -65,7 +67,7 @@ class FirstOrder(Retraction):
     def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
         """Parameters plus the step, whose direction stays as it is."""
         start = flat(fisher.parameters)
-        if self.reach == math.inf or not bool(direction.isfinite().all()):
+        if self.reach == math.inf:
             return Moved(natural_step(start, start + direction, rho), rho, lambda: direction)
 
         def attempt(part: float) -> Tensor | None:
@@ -132,6 +134,22 @@ class ExponentialMap(Retraction):
             way = space.geodesic(term.coordinates.detach(), velocity=part * v, alpha=self.alpha)
             found.append(space.parallel_transport(v, way, self.alpha).reshape(-1))
         return _least_squares(after.jacobian(), torch.cat(found))
+
+
+class Suited(Retraction):
+    """Along e-geodesics where parameters stand for distributions one to one, else straight.
+
+    So a guide of means and scales is exact in one step of rate 1 where it is conjugate, however
+    far it starts; and a network goes no further than a nat in a step.
+    """
+
+    def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
+        """As :class:`ExponentialMap` or :class:`FirstOrder` does it."""
+        coordinates, parameters = len(fisher.coordinates), len(direction)
+        known = all(isinstance(term.family, ExponentialFamily) for term in fisher.terms)
+        direct = coordinates <= parameters <= 2 * coordinates  # twice, for a square of a factor
+        chosen = ExponentialMap() if known and direct and coordinates <= MOST else FirstOrder()
+        return chosen.move(fisher, direction, rho, look)
 
 
 def flat(parameters: list[Tensor]) -> Tensor:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 from typing import Any
 
 import pyro
@@ -10,11 +12,18 @@ import pytest
 import torch
 from pyro.distributions import constraints
 from pyro.infer import SVI, Trace_ELBO, TraceMeanField_ELBO
-from pyro.infer.autoguide import AutoMultivariateNormal, AutoNormal
+from pyro.infer.autoguide import (
+    AutoDelta,
+    AutoLaplaceApproximation,
+    AutoMultivariateNormal,
+    AutoNormal,
+)
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor, nn
 from torch.distributions import kl_divergence
 
+from pyro_activeinf import conjugacy
+from pyro_activeinf.filters import ExactFilter
 from pyro_activeinf.free_energy import VariationalFreeEnergy
 from pyro_activeinf.geometry import (
     ConjugateGradient,
@@ -23,12 +32,15 @@ from pyro_activeinf.geometry import (
     FirstOrder,
     MultivariateNormal,
     NaturalGradient,
+    Retraction,
     StatisticalManifold,
     natural_gradient_step,
+    natural_step,
 )
 from pyro_activeinf.guides import Amortized
 from pyro_activeinf.learning import NaturalGradientSVI
-from pyro_activeinf.models import LinearGaussian
+from pyro_activeinf.models import LinearGaussian, TMaze
+from pyro_activeinf.planning import Variational
 
 PRECISIONS = torch.logspace(-3, 3, 5, dtype=torch.float64)
 
@@ -309,21 +321,40 @@ def test_momentum_outlives_a_restart() -> None:
     assert ends[0] == ends[1]
 
 
-def test_one_mechanism_for_all_learning() -> None:
-    """A step of SVI by messages, of a point on its manifold, and of a guide's parameters."""
+def test_one_mechanism_for_all_learning(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A step of SVI by messages, of a point on its manifold, and of a guide's parameters.
+
+    All three go through one function, which is told apart by what is put into its place.
+    """
     seen, rho = torch.tensor([1.0, 2.5, 4.0]), 0.3
+    calls: list[str] = []
+
+    def watched(room: Any) -> None:
+        def told(natural: Tensor, toward: Tensor, rho: float) -> Tensor:
+            calls.append(room.__name__.rsplit(".", 1)[1])
+            return natural_step(natural, toward, rho)
+
+        assert room.natural_step is natural_step  # no second one
+        monkeypatch.setattr(room, "natural_step", told)
 
     def model() -> None:
         z = pyro.sample("z", dist.Normal(0.0, 2.0))
         with pyro.plate("rows", 3):
             pyro.sample("x", dist.Normal(z, 0.5), obs=seen)
 
+    assert conjugacy.step is natural_step
+    watched(sys.modules["pyro_activeinf.conjugacy.rule"])
+    watched(sys.modules["pyro_activeinf.geometry.statistical"])
+    watched(sys.modules["pyro_activeinf.planning.natural"])
+
     svi = NaturalGradientSVI(model, rho=rho)
     space = StatisticalManifold(dist.Normal)
     svi.step()
     start = space.point(svi.marginals["z"])
+    calls.clear()
     svi.step()
     by_messages = space.point(svi.marginals["z"])
+    assert calls == ["rule"]
 
     precision = 1 / 4 + 3 / 0.25
     posterior = dist.Normal(seen.sum() / 0.25 / precision, torch.tensor(precision**-0.5))
@@ -331,13 +362,65 @@ def test_one_mechanism_for_all_learning() -> None:
     space.kl(point, posterior).backward()
     on_manifold = natural_gradient_step(space, start, point.grad, rate=rho, alpha=1.0)
     assert torch.allclose(on_manifold, by_messages, rtol=1e-9)
+    assert calls == ["rule", "statistical"]
 
     guide = Single()
     guide.loc, guide.scale = start.unbind()
-    optimizer = NaturalGradient(guide, lr=rho, retraction=ExponentialMap())
+    optimizer = NaturalGradient(guide, lr=rho)
     kl_divergence(dist.Normal(guide.loc, guide.scale), posterior).backward()
     optimizer.step()
     assert torch.allclose(torch.stack([guide.loc, guide.scale]), by_messages, rtol=1e-9)
+    assert calls == ["rule", "statistical", "statistical"]
+
+    filter = ExactFilter(TMaze())
+    start_ = filter.update(filter.initial(), {"position": 0, "reward": 0})
+    Variational(1, steps=2)(filter, start_)
+    assert set(calls[3:]) == {"natural"}
+
+
+@pytest.mark.parametrize("scale", [1e-3, 10.0, 1e4])
+@pytest.mark.parametrize("retraction", [None, FirstOrder()])
+def test_a_poor_start_is_left_safely(scale: float, retraction: Retraction | None) -> None:
+    """Steps of rate 1: one is enough where distributions are met; the others stay near."""
+    guide, goal = Single(), dist.Normal(3.0, 0.5)
+    guide.scale = torch.tensor(scale)
+    optimizer = NaturalGradient(guide, retraction=retraction)
+    found = steps_until(
+        optimizer, lambda: kl_divergence(dist.Normal(guide.loc, guide.scale), goal), 1e-9, 40
+    )
+    assert found is not None
+    assert retraction is not None or found == 1
+
+
+def test_a_step_of_first_order_changes_no_distribution_by_much() -> None:
+    """Of many that are independent, each may go as far as one alone."""
+
+    class Many(PyroModule):
+        def __init__(self) -> None:
+            super().__init__()
+            self.loc = PyroParam(torch.zeros(50))
+
+        def forward(self) -> None:
+            with pyro.plate("all", 50):
+                pyro.sample("z", dist.Normal(self.loc, 1.0))
+
+    guide = Many()
+    (-9.0 * guide.loc.sum()).backward()
+    NaturalGradient(guide, retraction=FirstOrder()).step()
+    assert torch.allclose(guide.loc, torch.tensor(2.0).sqrt())  # a nat
+    (-9.0 * guide.loc.sum()).backward()
+    NaturalGradient(guide, retraction=FirstOrder(math.inf)).step()
+    assert torch.allclose(guide.loc, torch.tensor(2.0).sqrt() + 18.0)
+
+
+@pytest.mark.parametrize("make", [AutoDelta, AutoLaplaceApproximation])
+def test_point_masses_are_explained(make: Any) -> None:
+    guide = make(model_of_one)
+    guide()
+    optimizer = NaturalGradient(guide)
+    svi = SVI(model_of_one, guide, optimizer.for_svi(), Trace_ELBO())
+    with pytest.raises(ValueError, match="point masses alone"):
+        svi.step()
 
 
 def test_a_gaussian_guide_of_low_rank_is_exact() -> None:

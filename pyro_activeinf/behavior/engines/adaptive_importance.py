@@ -12,9 +12,10 @@ from torch import Tensor
 from ..._checks import positive_int
 from ...free_energy.pareto import pareto_k
 from .base import Engine, Found
+from .sites import sampled
 from .target import Target
 
-POINTS = 10_000  # draws times cells at a time
+NUMBERS = 400_000  # log-probabilities at a time: of draws times subjects times trials
 WIDEN = 10  # effective draws for each coordinate that a proposal is fitted to, at the least
 
 
@@ -120,10 +121,18 @@ class AdaptiveImportance(Engine):
 
 
 def _log_probs(target: Target, cells: Tensor) -> Tensor:
-    """Log-densities ``(count, cells)``."""
-    parts = cells.split(max(1, POINTS // cells.shape[1]))
+    """Log-densities ``(count, cells)``, as many at a time as fit into memory."""
+    parts = cells.split(max(1, NUMBERS // _terms(target)))
     found = torch.cat([target.log_probs(_whole(target, part)) for part in parts])
     return torch.where(found.isnan(), -inf, found)
+
+
+def _terms(target: Target) -> int:
+    """The largest number of log-probabilities of a site, for a single draw."""
+    values, _ = target.transformed(target.prior(1))
+    trace = target.trace(values)
+    trace.compute_log_prob()
+    return max(site["log_prob"].numel() for _, site in sampled(trace))
 
 
 def _whole(target: Target, cells: Tensor) -> Tensor:

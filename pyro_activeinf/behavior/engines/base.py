@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -18,11 +19,22 @@ class Found:
 
     z: Tensor  # (chains, draws, dim), coordinates of the target
     statistics: Mapping[str, Tensor] = field(default_factory=dict)  # name -> (chains, draws)
-    log_evidence: float | None = None  # log p(x), or a bound of it, in nats
-    pareto_k: float | None = None  # of the importance weights of an approximation
+    log_weights: Tensor | None = None
+    # (draws, cells): log-density of the target less that of an approximation, in nats
+    pareto_k: Tensor | None = None  # (cells,), of these weights
     by_subject: Mapping[str, Tensor] = field(default_factory=dict)
     # name -> (subjects,), from engines that take each subject by itself
     run: Any = None  # a learning.TrainingRun, where steps were taken
+
+    @property
+    def log_evidence(self) -> Tensor | None:
+        r"""An estimate of log p(x) from the weights, :math:`\log \frac1N \sum_n w_n`; ``(cells,)``.
+
+        In nats; ``None`` without an approximation.
+        """
+        if self.log_weights is None:
+            return None
+        return self.log_weights.logsumexp(0) - math.log(len(self.log_weights))
 
 
 class Engine(ABC):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -14,22 +14,36 @@ from .target import Target
 
 POINTS = 250  # at a time
 
+Draw = Callable[[int], tuple[Tensor, Tensor]]
 
-def weighed(target: Target, approximation: Any, draws: int, run: Any = None) -> Found:
-    r"""Draws from an approximation, with the evidence and k-hat of its importance weights.
 
-    .. math:: \log p(x) \approx \log \frac{1}{N} \sum_n \frac{\pi(z_n)}{q(z_n)}
+def weighed(target: Target, draw: Draw, draws: int, run: Any = None) -> Found:
+    r"""Draws from an approximation, with k-hat of their importance weights.
+
+    .. math:: w_n = \pi(z_n) / q(z_n)
+
+    Args:
+        target: what is approximated.
+        draw: from n to points ``(n, dim)`` and log q of each cell, ``(n, cells)``; or of all
+            together, ``(n, 1)``.
+        draws: their number.
+        run: a record of how the approximation was found.
+
+    Reference: Yao et al. (2018), "Yes, but did it work?: evaluating variational inference", ICML.
     """
     with torch.no_grad():
-        parts = [_part(target, approximation, n) for n in chunks(draws)]
+        parts = [_part(target, draw, n) for n in chunks(draws)]
     z, log_weights = (torch.cat(part) for part in zip(*parts, strict=True))
-    evidence = float(log_weights.logsumexp(0)) - math.log(draws)
-    return Found(z.unsqueeze(0), {}, evidence, pareto_k(log_weights), run=run)
+    shapes = torch.tensor([pareto_k(weights) for weights in log_weights.T])
+    return Found(z.unsqueeze(0), {}, log_weights, shapes, run)
 
 
-def _part(target: Target, approximation: Any, draws: int) -> tuple[Tensor, Tensor]:
-    z = approximation.sample((draws,))
-    return z, target.log_prob(z) - approximation.log_prob(z)
+def _part(target: Target, draw: Draw, draws: int) -> tuple[Tensor, Tensor]:
+    z, log_density = draw(draws)
+    log_probs = target.log_probs(z)
+    if log_density.shape != log_probs.shape:
+        log_probs = log_probs.sum(-1, keepdim=True)
+    return z, log_probs - log_density
 
 
 def chunks(total: int, size: int = POINTS) -> list[int]:

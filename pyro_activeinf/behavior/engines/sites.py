@@ -69,6 +69,13 @@ def plate_dims(trace: Any) -> int:
     return max((-frame.dim for frame in frames if frame.dim is not None), default=0)
 
 
+def independent_plate(trace: Any) -> Any:
+    """The frame of a plate that every site is in, or ``None``: its members are independent."""
+    stacks = [site["cond_indep_stack"] for _, site in sampled(trace)]
+    common = [f for f in stacks[0] if all(f.name in {g.name for g in stack} for stack in stacks)]
+    return common[0] if len(common) == 1 else None
+
+
 def latents_of(trace: Any, dims: int) -> tuple[Latent, ...]:
     """Latent sites in the order of the program.
 

@@ -10,7 +10,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from .sites import latents_of, plate_dims, program_trace, sampled
+from .sites import independent_plate, latents_of, plate_dims, program_trace, sampled
 
 OUTER = "_draws"
 
@@ -27,6 +27,9 @@ class Target:
     Attributes:
         latents: its latent sites.
         dim: number of coordinates.
+        cells: which coordinates ``(cells, dim / cells)`` are independent of all others, such as
+            those of a subject where subjects tell nothing about each other; a single row of all
+            coordinates elsewhere.
     """
 
     def __init__(self, model: Callable[..., Any], *args: Any) -> None:
@@ -35,16 +38,41 @@ class Target:
         self.plate_dims = plate_dims(trace)
         self.latents = latents_of(trace, self.plate_dims)
         self.dim = sum(latent.size for latent in self.latents)
+        self._apart = independent_plate(trace)
+        self.cells = self._cells()
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Log-density ``(*batch,)`` of points ``(*batch, dim)``, in nats."""
+        return self.log_probs(z).sum(-1)
+
+    def log_probs(self, z: Tensor) -> Tensor:
+        """Log-density of each cell by itself, ``(*batch, cells)``."""
         points = z.reshape(-1, self.dim)
         values, log_det = self.transformed(points)
         trace = self.trace(values)
         trace.compute_log_prob()
         terms = [*log_det.values(), *(site["log_prob"] for _, site in sampled(trace))]
-        total = torch.stack([_rows(term, len(points)) for term in terms]).sum(0)
-        return total.reshape(z.shape[:-1])
+        total = torch.stack([self._by_cell(term) for term in terms]).sum(0)
+        return total.reshape(*z.shape[:-1], len(self.cells))
+
+    def _by_cell(self, term: Tensor) -> Tensor:
+        """Sums ``(n, cells)`` of a term ``(n, *plate dims)``."""
+        first = term.unsqueeze(1) if self._apart is None else term.movedim(self._apart.dim, 1)
+        return first.flatten(2).sum(-1) if first.dim() > 2 else first
+
+    def _cells(self) -> Tensor:
+        """Which coordinates are of each cell."""
+        whole = torch.arange(self.dim)
+        if self._apart is None:
+            return whole.unsqueeze(0)
+        parts = whole.split([latent.size for latent in self.latents])
+        dims = [self._apart.dim - len(latent.inner) for latent in self.latents]
+        shapes = [latent.batch + latent.inner for latent in self.latents]
+        rows = [
+            part.reshape(shape).movedim(dim, 0).flatten(1)
+            for part, shape, dim in zip(parts, shapes, dims, strict=True)
+        ]
+        return torch.cat(rows, -1)
 
     def transformed(self, z: Tensor) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
         """Values ``(n, *plate dims, *event)`` and log-determinants ``(n, *plate dims)`` by site."""
@@ -88,8 +116,3 @@ class Target:
         with torch.no_grad(), poutine.block():
             nodes: dict[str, Any] = dict(poutine.trace(self.outer(size)).get_trace().nodes)
         return self.coordinates({lt.name: nodes[lt.name]["value"] for lt in self.latents})
-
-
-def _rows(log_prob: Tensor, size: int) -> Tensor:
-    """Sums ``(size,)`` of terms ``(size, *plate dims)``."""
-    return log_prob.reshape(size, -1).sum(-1)

@@ -114,7 +114,13 @@ class Variational(Engine):
             compile=self.compile,
             progress=progress,
         )
-        return weighed(target, guide.family.distribution(), self.draws, run)
+        return weighed(target, partial(_drawn, guide.family), self.draws, run)
+
+
+def _drawn(family: Any, draws: int) -> tuple[Tensor, Tensor]:
+    density = family.distribution()
+    z = density.sample((draws,))
+    return z, density.log_prob(z).unsqueeze(-1)
 
 
 def _around(target: Target, start: Tensor | None) -> tuple[Tensor, Tensor]:

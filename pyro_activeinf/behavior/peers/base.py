@@ -75,4 +75,4 @@ def together(*fields: Tensor | None) -> tuple[int, ...]:
 
 def marked(action: Tensor, actions: int, like: Tensor) -> Tensor:
     """1 for the action, 0 for the others, ``(*batch, actions)``."""
-    return torch.nn.functional.one_hot(action, actions).to(like)
+    return (action.unsqueeze(-1) == torch.arange(actions)).to(like)  # one_hot cannot be traced

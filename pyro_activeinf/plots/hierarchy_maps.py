@@ -94,7 +94,8 @@ def hierarchy(
     for row, panel in zip(rows, drawn, strict=True):
         row.draw(panel)
     gray = [i for i, row in enumerate(rows) if isinstance(row.strip, BeliefStrip)]
-    color_bar(drawn[gray[0]].get_images()[0], drawn, heights, "probability")
+    if gray:
+        color_bar(drawn[gray[0]].get_images()[0], drawn, heights, "probability")
     Timeline.of(trajectory).finish(drawn)
     for row, panel in zip(rows, drawn, strict=True):
         row.finish(panel)
@@ -181,11 +182,25 @@ def _beliefs(trajectory: Trajectory, level: int) -> Iterator[Strip]:
 
 def _messages(passed: LevelMessages, level: int, above: Clock) -> Iterator[Strip]:
     sites, rows = ", ".join(passed.sites), math.prod(passed.sizes)
+    if not passed.sizes:
+        yield from _moments(passed, level)
+        return
     for title, message, counts, look in (
         (f"down: prediction p({sites})", passed.down, above.starts, DOWN),
         (f"up: evidence p(o|{sites})", passed.up, above.ends, UP),
     ):
         yield MessageStrip(f"level{level}/{sites}", title, rows, _shares(message), counts, look)
+
+
+def _moments(passed: LevelMessages, level: int) -> Iterator[Strip]:
+    """Means and spreads of what passes by real sites."""
+    sites = ", ".join(passed.sites)
+    for title, moments in (
+        (f"down: prediction p({sites})", passed.down_moments),
+        (f"up: evidence p(o|{sites})", passed.up_moments),
+    ):
+        mean, spread = (array(part) for part in moments)
+        yield BandStrip(f"level{level}/{sites}", title, 0, mean, spread)
 
 
 def _shares(message: Tensor) -> Array:

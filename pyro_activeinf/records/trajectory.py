@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -16,18 +17,53 @@ from .free_energy import FreeEnergyTerms
 class LevelMessages:
     """What passes between a level of a hierarchy and the one above it, and the lower one's clock.
 
-    The linked sites are taken together, the last one varying fastest.
+    The linked sites are taken together, the last one varying fastest. Of real ones, k numbers,
+    there are :attr:`down_moments` and :attr:`up_moments` in place of probabilities.
     """
 
     sites: tuple[str, ...]  # names of the linked sites
-    sizes: tuple[int, ...]  # number of values of each
+    sizes: tuple[int, ...]  # number of values of each; none where they are real
     ticks: Tensor  # (*batch): own steps since the level began, the present one included
-    down: Tensor  # (*batch, values): log p(c), as predicted from above
-    up: Tensor  # (*batch, values): log p(o|c) of all that was seen since the level began, in nats
+    # (*batch, values): log p(c), as predicted from above; of real ones a mixture of Gaussians:
+    # (*batch, parts, 1 + k + k k), log-weight, mean and covariance of each
+    down: Tensor
+    # (*batch, values): log p(o|c) of all that was seen since the level began, in nats; of real
+    # ones -c'Pc/2 + h'c + const: (*batch, k k + k + 1)
+    up: Tensor
 
     def map(self, move: Callable[[Tensor], Tensor]) -> LevelMessages:
         """Apply ``move`` to every tensor."""
         return replace(self, ticks=move(self.ticks), down=move(self.down), up=move(self.up))
+
+    @property
+    def _real(self) -> int:
+        """How many numbers the linked sites are together, where they are real."""
+        return math.isqrt(self.up.shape[-1] - 1)
+
+    @property
+    def down_moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of real sites as predicted from above, ``(*batch, k)``."""
+        k = self._real
+        weights = self.down[..., 0].softmax(-1).unsqueeze(-1)
+        mean = self.down[..., 1 : 1 + k]
+        variance = self.down[..., 1 + k :].unflatten(-1, (k, k)).diagonal(dim1=-2, dim2=-1)
+        total = (weights * mean).sum(-2)
+        spread = (weights * (variance + (mean - total.unsqueeze(-2)).square())).sum(-2)
+        return total, spread.sqrt()
+
+    @property
+    def up_moments(self) -> tuple[Tensor, Tensor]:
+        """Those of the likelihood of real sites, ``(*batch, k)``; NaN where it has none yet."""
+        k = self._real
+        precision = self.up[..., : k * k].unflatten(-1, (k, k))
+        root, info = torch.linalg.cholesky_ex(precision)
+        eye = torch.eye(k, dtype=root.dtype, device=root.device)
+        known = (info == 0)[..., None, None]
+        cov = torch.cholesky_inverse(torch.where(known, root, eye))
+        mean = (cov @ self.up[..., k * k : -1].unsqueeze(-1)).squeeze(-1)
+        found = mean, cov.diagonal(dim1=-2, dim2=-1).sqrt()
+        mean, spread = (torch.where(known[..., 0], part, torch.nan) for part in found)
+        return mean, spread
 
 
 @dataclass(frozen=True)

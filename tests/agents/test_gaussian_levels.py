@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf import GenerativeModel, HierarchicalAgent, rollout
+from pyro_activeinf import GenerativeModel, HierarchicalAgent, plots, rollout, to_arviz
 from pyro_activeinf.agents import Level
 from pyro_activeinf.filters import (
     GaussianBelief,
@@ -261,7 +261,31 @@ def test_it_lives_in_a_world_and_is_recorded() -> None:
     agent = HierarchicalAgent([Level(pushed, planner, steps_per_update=2), lines(2)[1]])
     found = rollout(agent, Pond(), steps=4, progress=False)
     assert found.beliefs["level2/s2"].shape == (5, 2)
-    assert found.messages[1].ticks.tolist() == [1, 2, 1, 2, 1]
+    passed = found.messages[1]
+    assert passed.ticks.tolist() == [1, 2, 1, 2, 1]
+    for mean, spread in (passed.down_moments, passed.up_moments):
+        assert mean.shape == spread.shape == (5, 2)
+    figure = plots.hierarchy(found)
+    titles = [panel.get_title(loc="left") for panel in figure.axes]
+    assert {"down: prediction p(c1)", "up: evidence p(o|c1)"} <= set(titles)
+    assert to_arviz(found)["beliefs"]["level2.s2"].shape[-2:] == (5, 2)
+
+
+def test_messages_are_those_of_the_gaussians() -> None:
+    agent = HierarchicalAgent([Level(lines(1)[0], steps_per_update=4), lines(2)[1]])
+    agent.perceive({"o": torch.tensor([0.3, -0.4])})
+    passed = agent.perceive({"o": torch.tensor([0.1, 0.8])}).messages[1]
+    (down, wide), (up, narrow) = passed.down_moments, passed.up_moments
+    precision = passed.up[:4].reshape(2, 2)
+    torch.testing.assert_close(up, torch.linalg.solve(precision, passed.up[4:6]))
+    torch.testing.assert_close(narrow, torch.linalg.inv(precision).diagonal().sqrt())
+    cov = passed.down[0, 3:].reshape(2, 2)
+    both = torch.linalg.inv(torch.linalg.inv(cov) + precision)
+    mean = both @ (torch.linalg.solve(cov, down) + precision @ up)
+    found = agent.belief.marginals["level1/c1"]
+    torch.testing.assert_close(found.mean, mean)
+    torch.testing.assert_close(found.covariance_matrix, both)
+    torch.testing.assert_close(wide, cov.diagonal().sqrt())
 
 
 class Curved(Line):

@@ -24,6 +24,7 @@ class Arrays(NamedTuple):
     log_transition: Tensor  # (*batch, actions, states, next states)
     log_evidence: tuple[Tensor, ...]  # each group of sites: (*batch, joint values, states)
     likelihood: Tensor  # (*batch, states, outcomes): those whose entropy counts
+    branches: Tensor  # (*batch, states, joint outcomes): those that a plan may branch on
     ambiguity: Tensor  # (*batch, states)
     preference: Tensor  # (*batch, steps, states): expected log-preference, without those of -inf
     forbidden: Tensor  # (*batch, steps, states): mass of outcomes at a preference of -inf
@@ -37,6 +38,7 @@ class Reading:
 
     joint_outcomes: bool = True
     rule: TableNovelty | None = None
+    branching: bool = False  # whether a plan branches on what is seen
 
     def __call__(self, tables: Tables, preferences: Sequence[Sequence[Table]]) -> Arrays:
         """The arrays of one person; ``preferences`` are those of each time step."""
@@ -52,6 +54,7 @@ class Reading:
             moves.log_transition,
             evidence_tables(tables),
             likelihood,
+            _shown(tables, True) if self.branching and not self.joint_outcomes else likelihood,
             ops.entropy(likelihood),
             torch.stack([value for value, _ in worth]),
             torch.stack([mass for _, mass in worth]),
@@ -80,7 +83,7 @@ def _preference(tables: Tables, each: Sequence[Table], like: Tensor) -> tuple[Te
 
 
 def evidence_tables(tables: Tables) -> tuple[Tensor, ...]:
-    """log p(o|s) of each group of sites, ``(joint values, states)``; of each, missing comes last."""
+    """log p(o|s) of each group of sites, ``(joint values, states)``; missing ones come last."""
     return tuple(_evidence(tables, names) for names in linked_sites(tables))
 
 

@@ -14,11 +14,12 @@ from ... import ops
 from ..choices import Choices
 from ..chooser import Tracing
 from .arrays import Arrays
-from .plans import Number, Plan, Weights, sharpened
+from .plans import Plan
 from .record import Record
 from .rows import gathered, picked, spread_out
 from .scan import filtered
 from .sites import Seen, Sites, joined, joint
+from .weights import Number, Weights, sharpened
 
 
 class Standing(NamedTuple):
@@ -108,7 +109,7 @@ class FixedTables(Tracing):
             if any(site.name in record.seen for site in group):
                 seen = picked(table, joint(group, record.seen), 1)
                 matrices = matrices + seen.unsqueeze(-2)
-        beliefs = filtered(matrices)
+        beliefs = filtered(matrices, record.starts)
         return Standing(record.at_trials(beliefs, 1), record.at_trials(record.step, 0), {})
 
     def log_probs(self, state: Standing) -> Tensor:

@@ -14,10 +14,11 @@ from ...learning.dirichlet import updated
 from ..chooser import Chooser
 from .arrays import Arrays, Reading
 from .each import each
-from .plans import Number, Plan, Weights, sharpened
+from .plans import Plan
 from .sites import Seen, Sites, joined
 from .skeleton import Skeleton
 from .step import Step, believe, usage
+from .weights import Number, Weights, sharpened
 
 Numbers = Mapping[str, Tensor]  # by name of a table
 

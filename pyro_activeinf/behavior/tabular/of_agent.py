@@ -6,15 +6,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...agents import Agent
-from ...compile import Table
+from ...compile import Counted, Table
 from ...compile.program import habit_tables
 from ...filters import ExactFilter
 from ...learning import DirichletLearner, EachStep
 from ...learning.dirichlet import DirichletUpdate, tables_of
-from ...planning import OpenLoop
+from ...planning import OpenLoop, Sophisticated
 from ..chooser import Chooser
 from ..persons import NoCommonForm, alone, chooser_of
 from .arrays import Reading, groups
+from .branching import Branching
 from .fixed import FixedTables
 from .learned import LearnedTables, Rule
 from .plans import Plan, Policies
@@ -64,37 +65,40 @@ def tabular(agent: Agent) -> Chooser:
         return _learned(agent, filter, plan)
     tables, planner = filter.tables, _planner(agent)
     return FixedTables(
-        _reading(filter)(tables, _preferences(filter)),
+        _reading(filter, plan)(tables, _preferences(filter)),
         Sites(groups(tables)),
         plan,
         dict(filter.habit()),
         planner.precision,
         agent.action_precision,
+        getattr(planner, "discount", 1.0),
     )
 
 
 def _learned(agent: Agent, filter: ExactFilter, plan: Plan) -> LearnedTables:
     learner: Any = agent.learner
     tables, planner = filter.tables, _planner(agent)
-    names = {table: name for name, table in tables_of(agent.model).items()}
+    held = tables_of(agent.model)
+    names: dict[Counted, str] = {table: name for name, table in held.items()}
     habit = habit_tables(agent.model, tables.controls)
     skeleton, fixed = Skeleton.of(tables, _preferences(filter), habit, names)
-    update = learner.rule or DirichletUpdate()
+    update: Any = learner.rule or DirichletUpdate()
     learns = list(names) if learner.tables is None else learner.tables
     return LearnedTables(
         skeleton=skeleton,
-        reading=_reading(filter),
+        reading=_reading(filter, plan),
         sites=Sites(groups(tables)),
         plan=plan,
         rule=_rule(skeleton, frozenset(names[table] for table in learns), update.cap),
         fixed=fixed,
-        shapes={name: tuple(table.counts.shape) for table, name in names.items()},
-        counts={name: table.counts for table, name in names.items()},
-        prior={name: table.prior for table, name in names.items()},
+        shapes={name: tuple(table.counts.shape) for name, table in held.items()},
+        counts={name: table.counts for name, table in held.items()},
+        prior={name: table.prior for name, table in held.items()},
         rate=update.rate,
         forgetting=update.forgetting,
         precision=planner.precision,
         action_precision=agent.action_precision,
+        discount=getattr(planner, "discount", 1.0),
     )
 
 
@@ -120,8 +124,8 @@ def _preferences(filter: ExactFilter) -> list[tuple[Table, ...]]:
     return [filter.preferences(step) for step in range(steps)]
 
 
-def _reading(filter: ExactFilter) -> Reading:
-    return Reading(filter.joint_outcomes, filter.novelty)
+def _reading(filter: ExactFilter, plan: Plan) -> Reading:
+    return Reading(filter.joint_outcomes, filter.novelty, isinstance(plan, Branching))
 
 
 def _planner(agent: Agent) -> Any:
@@ -130,7 +134,11 @@ def _planner(agent: Agent) -> Any:
 
 def plan_of(agent: Agent) -> Plan | None:
     """The plan of a planner that has one over joint states."""
-    planner = _planner(agent)
-    if type(planner) is OpenLoop and isinstance(agent.filter, ExactFilter):
-        return Policies.of(planner, agent.filter.tables.controls)
+    planner, filter = _planner(agent), agent.filter
+    if not isinstance(filter, ExactFilter):
+        return None
+    if type(planner) is OpenLoop:
+        return Policies.of(planner, filter.tables.controls)
+    if type(planner) is Sophisticated and planner.deadline is None and filter.stationary:
+        return Branching.of(planner, filter.tables.controls)
     return None

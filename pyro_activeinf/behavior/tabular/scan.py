@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
 from torch import Tensor
 
 
-def filtered(log_matrices: Tensor) -> Tensor:
+def filtered(log_matrices: Tensor, starts: Tensor) -> Tensor:
     r"""Running products of matrices with a vector, in logarithms.
 
-    .. math:: b_t[s'] = \log \sum_s e^{b_{t-1}[s] + M_t[s, s']}, \qquad b_0 = M_0[0]
+    .. math::
+        b_t[s'] = \log \sum_s e^{b_{t-1}[s] + M_t[s, s']}, \qquad
+        b_t = M_t[0] \text{ at starts}
 
-    A matrix whose rows are equal forgets what was before it. Derivatives are those of a second
-    recursion, backward in time; where all of :math:`b_t` is -inf they are zero.
+    Derivatives are those of a second recursion, backward in time; where all of :math:`b_t` is
+    -inf they are zero.
 
     Args:
         log_matrices: ``(time, *batch, states, states)``.
+        starts: where the past is forgotten, ``(time, *batch)``; always at the first time step.
 
     Returns:
         ``(time, *batch, states)``, not normalized.
@@ -26,10 +30,11 @@ def filtered(log_matrices: Tensor) -> Tensor:
 
     Example:
         >>> chain = torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log().expand(3, 2, 2)
-        >>> filtered(chain).exp().tolist()
-        [[0.25, 0.75], [0.4375, 0.5625], [0.390625, 0.609375]]
+        >>> filtered(chain, torch.tensor([True, False, True])).exp().round(decimals=4).tolist()
+        [[0.25, 0.75], [0.4375, 0.5625], [0.25, 0.75]]
     """
-    found: Tensor = _Filtered.apply(log_matrices)  # type: ignore[no-untyped-call]
+    wide = starts.expand(log_matrices.shape[:-2])
+    found: Tensor = _Filtered.apply(log_matrices, wide)  # type: ignore[no-untyped-call]
     return found
 
 
@@ -39,28 +44,39 @@ class _Filtered(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(log_matrices: Tensor) -> Tensor:
+    def forward(log_matrices: Tensor, starts: Tensor) -> Tensor:
         """Beliefs, not normalized."""
-        beliefs = [log_matrices[0, ..., 0, :]]
-        for matrix in log_matrices[1:]:
-            beliefs.append(torch.logsumexp(beliefs[-1].unsqueeze(-1) + matrix, -2))
-        return torch.stack(beliefs)
+        first = _first(log_matrices)
+        belief = first.expand(log_matrices.shape[1:-1])
+        found = []
+        for matrix, start in zip(log_matrices, starts.unsqueeze(-1), strict=True):
+            before = torch.where(start, first, belief).unsqueeze(-1)
+            belief = torch.logsumexp(before + matrix, -2)
+            found.append(belief)
+        return torch.stack(found)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor], output: Tensor) -> None:
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
         """Keep matrices and beliefs."""
         ctx.save_for_backward(*inputs, output)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
         r"""With shares :math:`w_t[s,s'] = e^{b_{t-1}[s] + M_t[s,s'] - b_t[s']}` going back."""
-        log_matrices, beliefs = ctx.saved_tensors
+        log_matrices, starts, beliefs = ctx.saved_tensors
+        first = _first(log_matrices)
+        before = torch.cat([first.expand_as(beliefs[:1]), beliefs[:-1]])
+        before = torch.where(starts.unsqueeze(-1), first, before)
         total = torch.where(beliefs.isinf(), 0.0, beliefs)
-        shares = (beliefs[:-1].unsqueeze(-1) + log_matrices[1:] - total[1:].unsqueeze(-2)).exp()
+        shares = (before.unsqueeze(-1) + log_matrices - total.unsqueeze(-2)).exp()
+        kept = torch.where(starts[..., None, None], 0.0, shares)
         back = [grad[-1]]
-        for t in range(len(shares) - 1, -1, -1):
-            back.append(grad[t] + torch.matmul(shares[t], back[-1].unsqueeze(-1)).squeeze(-1))
-        reached = torch.stack(back[::-1])
-        start = reached[:1].unsqueeze(-2)
-        first = torch.cat([start, torch.zeros_like(log_matrices[:1, ..., 1:, :])], -2)
-        return torch.cat([first, shares * reached[1:].unsqueeze(-2)])
+        for t in range(len(shares) - 1, 0, -1):
+            back.append(grad[t - 1] + torch.matmul(kept[t], back[-1].unsqueeze(-1)).squeeze(-1))
+        return shares * torch.stack(back[::-1]).unsqueeze(-2), None
+
+
+def _first(log_matrices: Tensor) -> Tensor:
+    """The vector that picks the first row, ``(states,)``."""
+    states = torch.arange(log_matrices.shape[-1], device=log_matrices.device)
+    return torch.where(states == 0, 0.0, -math.inf).to(log_matrices.dtype)

@@ -52,18 +52,18 @@ def bandit(theta: dict[str, Tensor]) -> Agent:
     return Agent(model, planner=planner, action_precision=theta["alpha"])
 
 
-def holey() -> Choices:
+def holey(trials: int = TRIALS) -> Choices:
     """Missing actions, outcomes and cues, a second session, and a short one."""
-    actions = torch.randint(0, 2, (SUBJECTS, TRIALS))
+    actions = torch.randint(0, 2, (SUBJECTS, trials))
     actions[1, 4], actions[2, 2:4] = -1, -1
     starts = torch.zeros(SUBJECTS, TRIALS, dtype=torch.bool)
-    starts[:, 0], starts[2, 3], starts[0, 5] = True, True, True
+    starts[:, 0], starts[2, 3], starts[0, 4] = True, True, True
     present = torch.ones(SUBJECTS, TRIALS, dtype=torch.bool)
     present[1, 7:] = False
     return Choices(
         actions,
-        outcomes={"o0": torch.randint(-1, 2, (SUBJECTS, TRIALS))},
-        cues={"o1": torch.randint(-1, 3, (SUBJECTS, TRIALS))},
+        outcomes={"o0": torch.randint(-1, 2, (SUBJECTS, trials))},
+        cues={"o1": torch.randint(-1, 3, (SUBJECTS, trials))},
         present=present,
         starts=starts,
     )

@@ -53,7 +53,7 @@ def counting(theta: dict[str, Tensor]) -> Agent:
     return Agent(model, planner=planner, action_precision=1.5, learner=learner)
 
 
-@settings(max_examples=5)
+@settings(max_examples=4)
 @given(st.integers(0, 2**31))
 def test_agrees_with_the_agent(seed: int) -> None:
     torch.manual_seed(seed)
@@ -66,7 +66,7 @@ def test_agrees_with_the_agent(seed: int) -> None:
 
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(2)
-    choices, model = holey(), ChoiceModel(parameters, counting)
+    choices, model = holey(trials=5), ChoiceModel(parameters, counting)
     theta = {name: value.requires_grad_() for name, value in drawn(SUBJECTS).items()}
 
     def total(*values: Tensor) -> Tensor:

@@ -1,0 +1,68 @@
+"""Expected free energy of the next step, for beliefs of persons and trials at once."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from ... import ops
+from .arrays import Arrays
+
+
+def look_ahead(
+    arrays: Arrays, probs: Tensor, step: Tensor, terms: frozenset[str]
+) -> tuple[Tensor, Tensor]:
+    r"""The next step under every action, and its expected free energy in nats.
+
+    .. math:: G = -E_q[\log \tilde p(o)] - H[q(o)] + E_{q(s)} H[p(o|s)] - novelty
+
+    Args:
+        arrays: of the persons, ``(*batch)``.
+        probs: beliefs, ``(*batch, rows * n, states)``, where each row has a time step.
+        step: of the outcomes, ``(*batch, rows)``.
+        terms: which of pragmatic, epistemic and novelty count.
+
+    Returns:
+        The beliefs ``(*batch, rows * n, actions, states)`` and G ``(*batch, rows * n, actions)``;
+        infinite where an outcome with a preference of -inf is possible.
+    """
+    actions = arrays.log_transition.shape[-3]
+    move = arrays.log_transition.exp().movedim(-3, -2).flatten(-2)
+    then = (probs @ move).unflatten(-1, (actions, -1))
+    energy = outcome_energy(arrays, then.flatten(-3, -2), step, terms)
+    energy = energy.unflatten(-1, (-1, actions))
+    if "novelty" in terms:
+        energy = energy - probs @ arrays.gained.mT
+    return then, energy
+
+
+def outcome_energy(arrays: Arrays, probs: Tensor, step: Tensor, terms: frozenset[str]) -> Tensor:
+    """G of predicted states ``(*batch, rows * n, states)`` but for novelty of the move."""
+    pragmatic = "pragmatic" in terms
+    linear = torch.zeros_like(arrays.ambiguity)
+    if "epistemic" in terms:
+        linear = linear + arrays.ambiguity
+    if "novelty" in terms:
+        linear = linear - arrays.novelty
+    parts = [arrays.likelihood, linear.unsqueeze(-1)]
+    if pragmatic:
+        parts += [arrays.preference.mT, arrays.forbidden.mT]
+    found = probs @ torch.cat(parts, -1)
+    count, steps = arrays.likelihood.shape[-1], arrays.preference.shape[-2]
+    energy = found[..., count]
+    if "epistemic" in terms:
+        energy = energy - ops.entropy(found[..., :count])
+    if not pragmatic:
+        return energy
+    worth, mass = found[..., count + 1 :].split(steps, -1)
+    return torch.where(_at(mass, step) > 0, math.inf, energy - _at(worth, step))
+
+
+def _at(values: Tensor, step: Tensor) -> Tensor:
+    """Those of a time step ``(*batch, rows)``, from ``(*batch, rows * n, steps)``."""
+    if values.shape[-1] == 1:
+        return values.squeeze(-1)
+    each = step.repeat_interleave(values.shape[-2] // step.shape[-1], -1)
+    return values.gather(-1, each.unsqueeze(-1)).squeeze(-1)

@@ -6,8 +6,6 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .._checks import positive_int
 
 if TYPE_CHECKING:
@@ -46,7 +44,7 @@ def zarr_encoding(found: Dataset, limit: int = CHUNK) -> dict[Hashable, dict[str
 
 def netcdf_encoding(found: Dataset, limit: int = CHUNK) -> dict[Hashable, dict[str, Any]]:
     """Chunks and compression of every variable, as xarray's ``to_netcdf`` takes them."""
-    packed = {"zlib": True, "complevel": 4, "shuffle": True}
+    packed = {"zlib": True, "complevel": 1, "shuffle": True}
     return {
         name: {"chunksizes": shape, **packed}
         for name, shape in _chunks(found, limit).items()
@@ -70,8 +68,3 @@ def portable(found: Dataset) -> Dataset:
 def plain(found: Dataset) -> Dataset:
     """Without what another file's way of writing has left on the variables."""
     return found.drop_encoding() if any(v.encoding for v in found.variables.values()) else found
-
-
-def bytes_of(found: Mapping[str, Dataset]) -> int:
-    """Bytes of all data in memory."""
-    return int(np.sum([dataset.nbytes for dataset in found.values()]))

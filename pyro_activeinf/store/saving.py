@@ -100,7 +100,6 @@ def write_netcdf(found: Mapping[str, Dataset], path: Path, limit: int = CHUNK) -
             mode="a" if name else "w",
             encoding=netcdf_encoding(given, limit),
             engine="h5netcdf",
-            auto_complex=True,
         )
 
 

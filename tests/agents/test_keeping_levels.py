@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pyro
 import pytest
 import torch
 
 from pyro_activeinf import Agent, HierarchicalAgent
-from pyro_activeinf.agents import Highest, Level
-from pyro_activeinf.filters import Bank, GaussianFilter
+from pyro_activeinf.agents import Highest, Level, Simulated
+from pyro_activeinf.filters import (
+    Bank,
+    FactorizedFilter,
+    GaussianFilter,
+    HiddenMarkovFilter,
+    ParticleFilter,
+)
 from pyro_activeinf.models import LinearGaussian, ReadingPage, ReadingSentence
 from pyro_activeinf.planning import CrossEntropy, OpenLoop
+from tests.agents.test_filters_of_levels import hierarchy
+from tests.agents.test_gaussian_levels import lines
 from tests.agents.test_mixed import PRIOR, Weather
 from tests.filters.regimes import Regimes, systems
 
@@ -121,3 +131,34 @@ def test_what_does_not_fit_is_refused_and_nothing_is_changed(tmp_path: Path) -> 
     Agent(ReadingPage(), planner=OpenLoop(1)).save(path)
     with pytest.raises(ValueError, match="hierarchical agent"):
         HierarchicalAgent.load(path, [ReadingPage(), ReadingSentence()])
+
+
+@pytest.mark.parametrize("kind", [FactorizedFilter, HiddenMarkovFilter, ParticleFilter])
+def test_levels_of_any_filter_go_on(tmp_path: Path, kind: Callable[..., Any]) -> None:
+    agent = hierarchy(0, [2, 3], 2, kind, kind)
+    for outcome in (0, 1):
+        agent.perceive({"o": outcome})
+    agent.save(tmp_path / "agent.pt")
+    models = [floor.level.model for floor in agent.tower.floors]
+    again = HierarchicalAgent.load(tmp_path / "agent.pt", models)
+    assert all(isinstance(floor.filter, kind) for floor in again.tower.floors)
+    energies = []
+    for each in (agent, again):
+        pyro.set_rng_seed(0)
+        energies.append(each.perceive({"o": 2}).free_energy)
+    assert torch.equal(*energies)
+
+
+def test_gaussian_levels_and_what_is_scored_go_on(tmp_path: Path) -> None:
+    low, high = lines(2)
+    agent = HierarchicalAgent([Level(low, steps_per_update=2), high])
+    seen = {"o": torch.tensor([0.1, 0.2])}
+    agent.perceive(seen)
+    agent.save(tmp_path / "agent.pt")
+    again = HierarchicalAgent.load(tmp_path / "agent.pt", [low, high])
+    assert torch.equal(*(each.perceive(seen).free_energy for each in (agent, again)))
+    page, sentence = ReadingPage(), ReadingSentence()
+    told = HierarchicalAgent([page, Level(sentence, below=Simulated(7))])
+    told.save(tmp_path / "told.pt")
+    again = HierarchicalAgent.load(tmp_path / "told.pt", [page, sentence])
+    assert again.tower.floors[1].level.below == Simulated(7)

@@ -105,12 +105,14 @@ class ParticlePrograms:
         sampler.run(self.call, draw_random_parameters, self.model)
         return {name: sampler.values[name] for name in sampler.values if name in self.random}
 
-    def initial(self, shape: torch.Size, parameters: Values, given: Values) -> dict[str, Tensor]:
+    def initial(
+        self, shape: torch.Size, parameters: Values, given: Values | None = None
+    ) -> dict[str, Tensor]:
         """Draws of the first state, ``(*shape, *event)`` for each site, finite ones evenly.
 
         Sites that are ``given`` keep their values, ``(*batch, *event)``.
         """
-        known = {n: x.expand(*shape, *self.states[n].event(x)) for n, x in given.items()}
+        known = {n: x.expand(*shape, *self.states[n].event(x)) for n, x in (given or {}).items()}
         sampler = Sampler(shape, known, parameters, draw=evenly_drawn)
         sampler.run(self.call, self.model.initial)
         return self.full(sampler.values, "initial")
@@ -166,7 +168,7 @@ class ParticlePrograms:
         """Observation sites of finitely many values that the model prefers something of."""
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             shape = torch.Size((1,))
-            states = self.initial(shape, self.draw_parameters(shape), {})
+            states = self.initial(shape, self.draw_parameters(shape))
             look = Sampler(shape, parameters=self.draw_parameters(shape))
             look.run(self.observe, states)
             found = self.log_preference(0, {**states, **look.values})

@@ -56,9 +56,9 @@ def holey(trials: int = TRIALS) -> Choices:
     """Missing actions, outcomes and cues, a second session, and a short one."""
     actions = torch.randint(0, 2, (SUBJECTS, trials))
     actions[1, 4], actions[2, 2:4] = -1, -1
-    starts = torch.zeros(SUBJECTS, TRIALS, dtype=torch.bool)
+    starts = torch.zeros(SUBJECTS, trials, dtype=torch.bool)
     starts[:, 0], starts[2, 3], starts[0, 4] = True, True, True
-    present = torch.ones(SUBJECTS, TRIALS, dtype=torch.bool)
+    present = torch.ones(SUBJECTS, trials, dtype=torch.bool)
     present[1, 7:] = False
     return Choices(
         actions,

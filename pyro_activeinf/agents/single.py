@@ -83,6 +83,8 @@ class Agent(Actor):
         if not isinstance(learner, Learner | None):
             raise TypeError(complain("learner", "a Learner or None", repr(learner)))
         self.filter = auto(model, guide) if filter is None else filter
+        if learner is not None:
+            learner.check(self.filter)
         self.action_precision = differentiable("action_precision", action_precision, nonnegative)
         self.learner = learner
         self._unfinished = False

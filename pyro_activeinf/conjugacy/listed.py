@@ -7,9 +7,8 @@ from functools import cached_property
 from typing import Any
 
 import torch
-from pyro.distributions import TorchDistribution
+from pyro.distributions import TorchDistribution, constraints
 from torch import Tensor
-from torch.distributions import constraints
 
 from .. import ops
 from .counts import CategoricalMoments

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..compile import Tables
+from .factor_novelty import moving_gains
 from .factors import (
     FactorOutcomes,
     factor_evidence,
@@ -29,7 +30,8 @@ class FactorArrays:
         self.tables = tables
         self.novelty = MutualInformation() if novelty is None else novelty
         self.dtype = table_dtype(tables)
-        self.motions = factor_motions(tables, tables.transition, self.novelty)
+        self.motions = factor_motions(tables, tables.transition)
+        self.gains = moving_gains(tables, self.novelty)
         self.evidence = factor_evidence(tables)
         self._scored: dict[int, tuple[Any, FactorOutcomes]] = {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
@@ -12,16 +12,17 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain, known_names, nonnegative, positive_int
+from .._checks import by_site, complain, known_names, nonnegative, positive_int
 from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
 from .base import WishingFilter, require_belief
 from .factor_arrays import FactorArrays
 from .factorized_belief import FactorizedBelief, FactorizedUpdate
+from .factorized_smoothing import FactorizedSmoothing, Move, smoothed
 from .factors import FactorEvidence, FactorMotion, factor_motions, moving_novelty, propagate
-from .likelihood import impossible
+from .likelihood import impossible, over_time
 from .mean_field import LogJoint, Potential, minimize
-from .motion import action_index
+from .motion import action_index, actions_over_time
 from .novelty_rules import TableNovelty
 from .novelty_tables import with_novelty
 
@@ -85,6 +86,11 @@ class FactorizedFilter(WishingFilter):
         self.novelty = novelty
         self._factors = FactorArrays(self._compiled.tables, novelty)
         self.observation_sites = tuple(site.name for site in self.tables.outcomes)
+
+    @property
+    def model(self) -> Programs:
+        """The programs that the tables follow."""
+        return self._compiled.programs
 
     @property
     def tables(self) -> Tables:
@@ -152,10 +158,14 @@ class FactorizedFilter(WishingFilter):
         require_belief(belief, FactorizedBelief)
         factors = self._current()
         controls = factors.tables.controls
-        index = action_index(controls, action, self.device)
-        choices = ops.unravel(index, controls)
+        return self._moved(belief, action_index(controls, action, self.device))
+
+    def _moved(self, belief: FactorizedBelief, index: Tensor) -> FactorizedBelief:
+        """Predict, for positions in the flattened action space, ``(*batch)``."""
+        factors = self._current()
+        choices = ops.unravel(index, factors.tables.controls)
         moved = propagate(factors.motions, belief.factors, choices)
-        gained = moving_novelty(factors.motions, belief.factors, moved, choices)
+        gained = moving_novelty(factors.gains, belief.factors, moved, choices)
         batch = torch.broadcast_shapes(belief.batch_shape, index.shape)
         log_probs = torch.cat([q.expand(*batch, -1) for q in moved], -1)
         gained = None if gained is None else gained.expand(batch)
@@ -214,6 +224,53 @@ class FactorizedFilter(WishingFilter):
         terms = explained(prior, log_probs, evidence)
         trace, sweeps = found.trace.reshape(*batch, -1), found.sweeps.reshape(batch)
         return replace(prior, log_probs=log_probs, updated=FactorizedUpdate(terms, trace, sweeps))
+
+    def smooth(self, observations: Mapping[str, Any], actions: Any = None) -> FactorizedSmoothing:
+        r"""Marginals in hindsight, and those of each site with its parents, for an episode.
+
+        Exact where each site moves by itself and is observed by itself; else as far as products of
+        marginals tell, see :func:`~.factorized_smoothing.look_back`.
+
+        Args:
+            observations: site to values ``(*batch, time, *event)``.
+            actions: ``(*batch, time - 1)`` (a longer one is cut), with a last dim for the
+                controls of a MultiDiscrete space.
+
+        Raises:
+            ValueError: as for ``update`` and ``predict``, and for series of several lengths.
+        """
+        by_site("observations", observations, self.observation_sites)
+        tables = self.tables
+        steps = over_time(tables.outcomes, observations)
+        index = actions_over_time(tables.controls, actions, len(steps), self.device)
+        beliefs = [self.update(self.initial(), steps[0])]
+        for u, seen in zip(index, steps[1:], strict=True):
+            beliefs.append(self.update(self._moved(beliefs[-1], u), seen))
+        return self._smoothed(beliefs, index)
+
+    def look_back(
+        self, before: FactorizedBelief | None, action: Any, after: FactorizedBelief
+    ) -> FactorizedSmoothing:
+        """The same of two filtered beliefs that follow each other, or of one alone.
+
+        Args:
+            before: ``None`` where ``after`` is the first.
+            action: the one taken between them, as for :meth:`predict`.
+        """
+        if before is None:
+            return self._smoothed([after], [])
+        index = action_index(self.tables.controls, action, self.device)
+        return self._smoothed([before, after], [index])
+
+    def _smoothed(
+        self, beliefs: Sequence[FactorizedBelief], index: Sequence[Tensor]
+    ) -> FactorizedSmoothing:
+        factors = self._current()
+        moves = [
+            [Move.of(motion, ops.unravel(u, factors.tables.controls)) for motion in factors.motions]
+            for u in index
+        ]
+        return smoothed(beliefs, moves, self.first)
 
     def expected_free_energy(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""

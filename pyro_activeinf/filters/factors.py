@@ -14,12 +14,13 @@ from torch import Tensor
 from .. import ops
 from ..compile import Role, Table, Tables
 from ..records import ExpectedFreeEnergyTerms
+from .factor_novelty import Gain, outcome_corrections
 from .factorized_belief import FactorizedBelief
 from .joint import linked_sites, table_dtype
 from .likelihood import SiteLikelihoods
 from .mean_field import Potential
 from .novelty_rules import MutualInformation, TableNovelty
-from .novelty_tables import outcome_novelty, spread
+from .novelty_tables import outcome_novelty, with_novelty
 from .outcomes import ScoredOutcomes, outcome_model, score_outcomes
 from .products import log_product, picked, product
 
@@ -34,7 +35,6 @@ class FactorMotion:
     controls: tuple[int, ...]
     control_sizes: tuple[int, ...]
     log_probs: Tensor  # (joint of the parents, joint of the controls, size)
-    gained: Tensor | None = None  # novelty, (joint of the parents, joint of the controls)
 
     @cached_property
     def probs(self) -> Tensor:
@@ -100,7 +100,7 @@ def propagate(
 
 
 def moving_novelty(
-    motions: Sequence[FactorMotion],
+    gains: Sequence[Gain],
     before: Sequence[Tensor],
     after: Sequence[Tensor],
     action: Sequence[Tensor],
@@ -110,40 +110,27 @@ def moving_novelty(
     .. math:: \sum_f E_{\prod_h q_h}[I(\theta_{row(pa, u)}; s_f')]
 
     Args:
-        motions: one for each factor.
+        gains: of the factors that are drawn from tables with counts.
         before, after: log-probabilities of each factor at both steps, ``(*batch, size)``.
         action: positions of each control, ``(*batch)``.
 
     Returns:
         ``None`` where no transition has counts.
     """
-    found: Tensor | None = None
-    for motion in motions:
-        if motion.gained is None:
-            continue
-        parents = [before[f] for f in motion.before] + [after[f] for f in motion.beside]
-        probs = product([q.exp() for q in parents]) if parents else motion.gained.new_ones(1)
-        every = probs @ motion.gained
-        each = picked(every.unsqueeze(-1), motion.choice(action)).squeeze(-1)
-        found = each if found is None else found + each
-    return found
+    each = [gain.expected(before, after, action) for gain in gains]
+    return sum(each[1:], each[0]) if each else None
 
 
-def factor_motions(
-    tables: Tables, program: Sequence[Table], rule: TableNovelty | None = None
-) -> tuple[FactorMotion, ...]:
+def factor_motions(tables: Tables, program: Sequence[Table]) -> tuple[FactorMotion, ...]:
     """The tables of ``initial`` or ``transition``, in the order of the program.
 
     In ``initial`` the parents are of the same step; in ``transition`` those called next are.
-    ``rule`` says what draws tell about tables with counts, where that is asked for.
     """
     same_step = Role.STATE if program is tables.initial else Role.NEXT
-    return tuple(_motion(tables, table, same_step, rule) for table in program)
+    return tuple(_motion(tables, table, same_step) for table in program)
 
 
-def _motion(
-    tables: Tables, table: Table, same_step: Role, rule: TableNovelty | None
-) -> FactorMotion:
+def _motion(tables: Tables, table: Table, same_step: Role) -> FactorMotion:
     names = [site.name for site in tables.states]
     beside = [v for v in table.parents if v.role is same_step]
     before = [v for v in table.parents if v.role is Role.STATE and v not in beside]
@@ -151,9 +138,6 @@ def _motion(
     log_probs = table.aligned((*before, *beside, *controls, table.variable))
     states, choices = len(before) + len(beside), len(controls)
     flat = log_probs.reshape(math.prod(log_probs.shape[:states]), -1, log_probs.shape[-1])
-    gained = None
-    if rule is not None and table.source is not None:
-        gained = spread(table, rule, [*before, *beside, *controls]).reshape(flat.shape[:2])
     return FactorMotion(
         factor=names.index(table.variable.name),
         before=tuple(names.index(v.name) for v in before),
@@ -161,7 +145,6 @@ def _motion(
         controls=tuple(int(v.name.removeprefix("action_")) for v in controls),
         control_sizes=tuple(log_probs.shape[states : states + choices]),
         log_probs=flat.to(table_dtype(tables)),
-        gained=gained,
     )
 
 
@@ -225,6 +208,7 @@ class FactorOutcomes:
 
     sites: tuple[str, ...]
     parts: tuple[tuple[tuple[int, ...], ScoredOutcomes], ...]  # with the factors they depend on
+    corrections: tuple[Gain, ...] = ()  # of novelty that several parts count
 
     @cached_property
     def order(self) -> list[int]:
@@ -242,19 +226,23 @@ class FactorOutcomes:
         found = [scored.terms(belief.product(factors)).values for factors, scored in self.parts]
         apart = torch.cat([values[..., 1:] for values in found], -1)[..., self.order]
         total = sum((values[..., :1] for values in found[1:]), found[0][..., :1])
-        return ExpectedFreeEnergyTerms(torch.cat([total, apart], -1), self.sites)
+        terms = ExpectedFreeEnergyTerms(torch.cat([total, apart], -1), self.sites)
+        twice = moving_novelty(self.corrections, belief.factors, (), ())
+        return terms if twice is None else with_novelty(terms, twice)
 
 
 def factor_outcomes(
     tables: Tables, preferences: Sequence[Table], rule: TableNovelty | None = None
 ) -> FactorOutcomes:
     """Score the observation sites apart, but for those linked by tables or by preferences."""
-    parts = []
-    for names in linked_sites(replace(tables, observe=(*tables.observe, *preferences))):
+    parts, rule = [], rule or MutualInformation()
+    groups = linked_sites(replace(tables, observe=(*tables.observe, *preferences)))
+    for names in groups:
         part = restricted(tables, names)
         wanted = [table for table in preferences if table.variable.name in names]
         model = outcome_model(part, joint=False)
-        new = outcome_novelty(part, rule or MutualInformation())
+        new = outcome_novelty(part, rule)
         scored = score_outcomes(part, model, wanted, new)
         parts.append((positions(tables, part), scored))
-    return FactorOutcomes(tuple(site.name for site in tables.outcomes), tuple(parts))
+    twice = outcome_corrections(tables, groups, rule)
+    return FactorOutcomes(tuple(site.name for site in tables.outcomes), tuple(parts), twice)

@@ -150,13 +150,18 @@ class SiteLikelihoods:
 
     def over_time(self, observations: Mapping[str, Any]) -> list[dict[str, Any]]:
         """Split observations ``(*batch, time, *event)`` into one mapping per time step."""
-        sites = {site.name: site for group, _ in self._groups for site in group}
-        series = {name: time_first(sites[name], value) for name, value in observations.items()}
-        lengths = {name: len(values) for name, values in series.items()}
-        if len(set(lengths.values())) != 1:
-            raise ValueError(complain("observations", "sites of one length in time", lengths))
-        steps = next(iter(lengths.values()))
-        return [{name: values[t] for name, values in series.items()} for t in range(steps)]
+        return over_time([site for group, _ in self._groups for site in group], observations)
+
+
+def over_time(sites: Sequence[Site], observations: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Split observations ``(*batch, time, *event)`` of sites into one mapping per time step."""
+    known = {site.name: site for site in sites}
+    series = {name: time_first(known[name], value) for name, value in observations.items()}
+    lengths = {name: len(values) for name, values in series.items()}
+    if len(set(lengths.values())) != 1:
+        raise ValueError(complain("observations", "sites of one length in time", lengths))
+    steps = next(iter(lengths.values()))
+    return [{name: values[t] for name, values in series.items()} for t in range(steps)]
 
 
 def time_first(site: Site, value: Any) -> list[Any]:

@@ -45,6 +45,29 @@ def action_index(controls: Sequence[int], action: Any, device: torch.device) -> 
     return index
 
 
+def actions_over_time(
+    controls: Sequence[int], actions: Any, steps: int, device: torch.device
+) -> list[Tensor]:
+    """Positions in the flattened action space between steps: ``(*batch)`` each.
+
+    Args:
+        actions: ``(*batch, steps - 1)`` or longer, with a last dim for several controls.
+        steps: number of observations.
+
+    Raises:
+        ValueError: for actions outside of the space, or too few.
+    """
+    if steps == 1:
+        return []
+    if not controls:
+        return [action_index(controls, actions, device)] * (steps - 1)
+    index = action_index(controls, actions, device)
+    if index.dim() == 0 or index.shape[-1] < steps - 1:
+        expected = f"at least {steps - 1} time steps (one less than observations)"
+        raise ValueError(complain("actions", expected, f"shape {tuple(index.shape)}"))
+    return list(index[..., : steps - 1].unbind(-1))
+
+
 def single_action(controls: Sequence[int], action: Any) -> int | None:
     """A single action of one control, as a number in the space; else ``None``.
 

@@ -39,7 +39,7 @@ def outcome_novelty(tables: Tables, rule: TableNovelty) -> Tensor | None:
     found = tables.tensors[0].new_zeros(tables.joint_size, 1 + len(names))
     for i, table in enumerate(learned):
         alone = _in_state(tables, table, rule)
-        added = _added(table, learned[:i], rule, states)
+        added = added_novelty(table, learned[:i], rule, states)
         site = torch.arange(1 + len(names)) == 1 + names.index(table.variable.name)
         found = found + alone.unsqueeze(-1) * site.to(found)
         total = alone if added is None else added.reshape(-1)
@@ -82,7 +82,7 @@ def transition_novelty(tables: Tables, transition: Tensor, rule: TableNovelty) -
     do = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
     found = transition.new_zeros(transition.shape[:2])
     for i, table in enumerate(learned):
-        each = _added(table, learned[:i], rule, [*do, *now])
+        each = added_novelty(table, learned[:i], rule, [*do, *now])
         if each is None:
             every = _spread(table, rule, [*do, *now, *then]).reshape(transition.shape)
             found = found + (transition * every).sum(-1)
@@ -91,7 +91,7 @@ def transition_novelty(tables: Tables, transition: Tensor, rule: TableNovelty) -
     return found
 
 
-def _added(
+def added_novelty(
     table: Table,
     earlier: Sequence[Table],
     rule: TableNovelty,

@@ -13,7 +13,7 @@ from torch import Tensor
 from .._checks import complain
 from ..compile import Counted, Role, Site, Table, Tables, Variable, compile_preferences
 from ..compile.program import depends_on_step, habit_tables
-from ..filters import ExactFilter, Smoothing
+from ..filters import ExactFilter, FactorizedFilter, Smoothing
 from ..filters.joint import linked_sites, log_likelihood, outcome_sites
 from ..filters.likelihood import weigh
 from ..filters.motion import action_index
@@ -59,31 +59,6 @@ def log_weights_of(site: Site, value: Any) -> Tensor:
     return torch.zeros(site.size).to(site.support.device) if value is None else weigh(site, value)
 
 
-def expected_counts(
-    filter: ExactFilter, observations: Mapping[str, Any], actions: Any = None
-) -> tuple[Counts, Smoothing]:
-    r"""Expected number of times that each entry of each table was used in an episode.
-
-    .. math:: n_{ri} = \sum_t q\big(row_t = r, x_t = i \mid o_{0:T}\big)
-
-    Summed over the batch. What says nothing is not counted: steps after the last observation, and
-    outcomes that were not seen and that nothing seen depends on.
-
-    Args:
-        filter: of a model in which some sites are drawn from tables with counts.
-        observations: site to values ``(*batch, time, *event)``; missing ones as for ``update``.
-        actions: ``(*batch, time - 1)``, with a last dim for several controls.
-
-    Returns:
-        Table to counts, shaped as its own, and the smoothed beliefs.
-
-    Raises:
-        ValueError: as :meth:`~pyro_activeinf.filters.ExactFilter.smooth` does.
-    """
-    smoothing = filter.smooth(observations, actions)
-    return count(filter, smoothing, observations, actions), smoothing
-
-
 def count(
     filter: ExactFilter,
     smoothing: Smoothing,
@@ -99,7 +74,7 @@ def count(
     tables = filter.tables
     shape = smoothing.log_probs.shape[:-1]
     evidence = Evidence.of(tables.outcomes, observations, shape)
-    informed = evidence.any.reshape(shape).flip(-1).cummax(-1).values.flip(-1)
+    informed = informed_steps(evidence, shape)
     counted = torch.arange(shape[-1], device=informed.device) >= first
     probs = smoothing.probs.double()
     found: Counts = {}
@@ -109,8 +84,13 @@ def count(
     _add_moves(found, filter, smoothing, actions, informed[..., 1:] & counted[1:])
     rows = (counted & informed).reshape(-1)
     add_outcomes(found, tables, probs.reshape(len(rows), -1), evidence, rows)
-    _add_preferred(found, filter, evidence, shape, start, max(first + start, 1))
+    add_preferred(found, filter, evidence, shape, start, max(first + start, 1))
     return found
+
+
+def informed_steps(evidence: Evidence, shape: tuple[int, ...]) -> Tensor:
+    """Whether anything was observed at a step or later, of shape ``(*batch, time)``."""
+    return evidence.any.reshape(shape).flip(-1).cummax(-1).values.flip(-1)
 
 
 def states_of(tables: Tables, role: Role) -> list[tuple[Variable, int]]:
@@ -145,12 +125,7 @@ def _add_moves(
     if not steps:
         return
     choices = math.prod(tables.controls)
-    index = torch.zeros((), dtype=torch.long, device=kept.device)
-    if tables.controls:
-        taken = torch.as_tensor(actions, device=kept.device)
-        time = -1 if len(tables.controls) == 1 else -2
-        index = action_index(tables.controls, taken.narrow(time, 0, steps), kept.device)
-    index = index.expand(kept.shape).reshape(-1)
+    index = action_positions(tables, actions, tuple(kept.shape), kept.device)
     weight = kept.reshape(-1).double()
     pairs = smoothing.pairwise.double().reshape(len(index), -1) * weight.unsqueeze(-1)
     joint = pairs.new_zeros(choices, pairs.shape[-1]).index_add_(0, index, pairs)
@@ -159,10 +134,30 @@ def _add_moves(
     add_habits(found, habit_tables(filter.model, tables.controls), tables.controls, chosen)
 
 
+def action_positions(
+    tables: Tables, actions: Any, shape: tuple[int, ...], device: torch.device
+) -> Tensor:
+    """Positions in the flattened action space, ``(rows,)``, at each of ``(*batch, steps)``."""
+    index = torch.zeros((), dtype=torch.long, device=device)
+    if tables.controls:
+        taken = torch.as_tensor(actions, device=device)
+        time = -1 if len(tables.controls) == 1 else -2
+        index = action_index(tables.controls, taken.narrow(time, 0, shape[-1]), device)
+    return index.expand(shape).reshape(-1)
+
+
+def control_variables(tables: Tables) -> list[tuple[Variable, int]]:
+    """The controls, in order."""
+    return [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
+
+
 def add_moves(found: Counts, tables: Tables, joint: Tensor) -> None:
     """Add expected frequencies of ``(actions, states, next states)`` to transitions."""
-    controls = [(Variable(Role.CONTROL, f"action_{f}"), n) for f, n in enumerate(tables.controls)]
-    order = [*controls, *states_of(tables, Role.STATE), *states_of(tables, Role.NEXT)]
+    order = [
+        *control_variables(tables),
+        *states_of(tables, Role.STATE),
+        *states_of(tables, Role.NEXT),
+    ]
     add(found, tables.transition, joint, order)
 
 
@@ -219,9 +214,9 @@ def _needed(group: Sequence[Table], seen: Mapping[str, Tensor]) -> dict[str, Ten
     return needed
 
 
-def _add_preferred(
+def add_preferred(
     found: Counts,
-    filter: ExactFilter,
+    filter: ExactFilter | FactorizedFilter,
     evidence: Evidence,
     shape: tuple[int, ...],
     start: int,

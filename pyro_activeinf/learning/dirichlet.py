@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from .._checks import complain
 from ..compile import Programs
-from ..filters import ExactFilter
+from ..filters import ExactFilter, FactorizedFilter
 from ..models import CategoricalTable
 from ..records import Trajectory
 from .annealing import Schedule
-from .counts import Counts, expected_counts, named
+from .counts import Counts, named
+from .expected import expected_counts
 
 Number = float | Tensor
 
@@ -105,7 +106,7 @@ class LearnedCounts:
 
 
 def learn_dirichlet(
-    model: Programs | ExactFilter,
+    model: Programs | ExactFilter | FactorizedFilter,
     observations: Mapping[str, Any] | Trajectory,
     actions: Any = None,
     rule: DirichletUpdate | None = None,
@@ -121,7 +122,8 @@ def learn_dirichlet(
     tables). The tables are changed in place, and filters of the model follow.
 
     Args:
-        model: a discrete model with tables, or its filter.
+        model: a discrete model with tables, or its filter: an ``ExactFilter``, or a
+            ``FactorizedFilter`` where there are too many joint states.
         observations: site to values ``(*batch, time, *event)``; or a trajectory, of which every
             episode is learned from at once.
         actions: ``(*batch, time - 1)``, with a last dim for several controls.
@@ -148,7 +150,8 @@ def learn_dirichlet(
         >>> look.counts.tolist()
         [[2.0, 3.0], [1.0, 1.0]]
     """
-    filter = model if isinstance(model, ExactFilter) else ExactFilter(model)
+    known = isinstance(model, ExactFilter | FactorizedFilter)
+    filter: Any = model if known else ExactFilter(model)  # type: ignore[arg-type]
     tables = chosen_of(filter.model, tables)
     found: Counts = {}
     energy: list[Tensor] = []

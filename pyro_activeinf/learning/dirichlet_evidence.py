@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from ..filters import ExactFilter
-from .counts import Counts, expected_counts
+from .counts import Counts
+from .expected import expected_counts
 
 
 def log_evidence(prior: Tensor, seen: Tensor) -> Tensor:

@@ -11,13 +11,14 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, positive_int
-from ..compile import Programs, control_sizes
-from ..filters import ExactFilter, JointBelief
+from ..compile import Compiled, Programs, control_sizes
+from ..filters import ExactFilter, FactorizedBelief, FactorizedFilter, Filter, JointBelief
 from ..filters.smoothing import backward
 from ..models import CategoricalTable
 from ..records import SoftObservation
-from .counts import Counts, count, expected_counts, log_weights_of, named
+from .counts import Counts, log_weights_of, named
 from .dirichlet import DirichletUpdate, added, apply, chosen_of, tables_of
+from .expected import counted, expected_counts
 from .learner import Experience, Learner
 
 
@@ -110,8 +111,8 @@ class DirichletLearner(Learner):
         self._when = EachEpisode() if occasion is None else occasion
         self._how = DirichletUpdate() if rule is None else rule
         self.updates = 0
-        self._filter: ExactFilter | None = None
-        self._before: JointBelief | None = None
+        self._filter: ExactFilter | FactorizedFilter | None = None
+        self._before: JointBelief | FactorizedBelief | None = None
         self._seen: list[dict[str, Tensor]] = []  # log-weights of each step
         self._done: list[Tensor] = []
         self._waiting: Counts = {}
@@ -121,9 +122,11 @@ class DirichletLearner(Learner):
         """Remember an observation; learn from it where each step is an occasion.
 
         Raises:
-            ValueError: for an agent whose filter is not an ``ExactFilter`` of this model.
+            ValueError: as :meth:`check` does.
         """
-        filter = self._filter = self._checked(step.filter)
+        self.check(step.filter)
+        filter: Any = step.filter
+        self._filter = filter
         belief: Any = step.belief
         if step.first:
             self._forget()
@@ -139,28 +142,34 @@ class DirichletLearner(Learner):
             self._learn_step(filter, belief)
             self._before, self._seen, self._done = belief, self._seen[-1:], []
 
-    def _checked(self, filter: Any) -> ExactFilter:
-        if not isinstance(filter, ExactFilter) or filter.model is not self.model:
+    def check(self, filter: Filter) -> None:
+        """Whether it learns beside a filter.
+
+        Raises:
+            ValueError: for one that is no ``ExactFilter`` or ``FactorizedFilter`` of this model.
+        """
+        model = filter.model if isinstance(filter, ExactFilter | FactorizedFilter) else None
+        if model is not self.model:
             raise ValueError(
                 complain(
                     "filter",
-                    "an ExactFilter of the learner's model",
+                    "an ExactFilter or FactorizedFilter of the learner's model",
                     filter,
                     "Agent(model, filter=ExactFilter(model), learner=DirichletLearner(model), ..): "
-                    "the same model for all, and a filter of joint states.",
+                    "the same model for all, and a filter of tables.",
                 )
             )
-        return filter
 
-    def _learn_step(self, filter: ExactFilter, belief: JointBelief) -> None:
+    def _learn_step(self, filter: Any, belief: Any) -> None:
         """Count what the last observation tells about the step that led to it."""
-        before = self._before
-        window = backward([belief], [])
-        if before is not None:
-            window = filter.look_back(before, self._done[-1] if self._done else None, belief)
+        before, done = self._before, self._done[-1] if self._done else None
+        if before is None and isinstance(belief, JointBelief):
+            window: Any = backward([belief], [])
+        else:
+            window = filter.look_back(before, done, belief)
         seen, done = self._series(belief.batch_shape)
         first = len(self._seen) - 1
-        self._learn(count(filter, window, seen, done, first, belief.step - first))
+        self._learn(counted(filter, window, seen, done, first, belief.step - first))
 
     def finish(self) -> None:
         """Learn from the episode where that is an occasion."""
@@ -211,6 +220,7 @@ class DirichletLearner(Learner):
             "seen": [dict(step) for step in self._seen],
             "done": list(self._done),
             "before": None if before is None else [before.step, before.log_probs.clone()],
+            "apart": isinstance(before, FactorizedBelief),
         }
 
     @torch.no_grad()
@@ -234,5 +244,8 @@ class DirichletLearner(Learner):
         self._before = None
         if state["before"] is not None:
             step, log_probs = state["before"]
-            sites = ExactFilter(self.model).tables.states
-            self._before = JointBelief(step, sites, log_probs_=log_probs)
+            sites = Compiled(self.model).tables.states
+            if state.get("apart", False):
+                self._before = FactorizedBelief(step, sites, log_probs)
+            else:
+                self._before = JointBelief(step, sites, log_probs_=log_probs)

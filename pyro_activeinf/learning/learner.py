@@ -32,6 +32,14 @@ class Learner(ABC):
     """Changes a model by what an agent goes through."""
 
     @abstractmethod
+    def check(self, filter: Filter) -> None:
+        """Refuse a filter that it cannot learn beside; agents ask when they are made.
+
+        Raises:
+            ValueError: where it cannot.
+        """
+
+    @abstractmethod
     def experience(self, step: Experience) -> None:
         """Take in an observation; the model may be another one afterwards."""
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from .._checks import complain, positive_int
+from ..filters import Filter
 from ..models import NeuralDynamics
 from .learner import Experience, Learner
 from .replay import Replay, Transitions
@@ -91,6 +92,9 @@ class OnlineLearner(Learner):
     def capacity(self) -> int:
         """Number of transitions that are remembered."""
         return self.replay.capacity
+
+    def check(self, filter: Filter) -> None:
+        """Any will do."""
 
     def experience(self, step: Experience) -> None:
         """Take in an observation; trains where enough transitions have come.

@@ -148,6 +148,9 @@ class Diary(Learner):
     def __init__(self) -> None:
         self.lines: list[Any] = []
 
+    def check(self, filter: Any) -> None:
+        self.lines.append("begin")
+
     def experience(self, step: Experience) -> None:
         self.lines.append(None if step.action is None else int(step.action))
 
@@ -167,7 +170,7 @@ def test_learners_are_told_of_each_observation_and_of_each_end() -> None:
     run = rollout(agent, gym.make("pyro_activeinf/TMaze-v0"), episodes=2, progress=False)
     first, second, *_ = run.actions[:2].tolist()
     third, fourth = run.actions[3:5].tolist()
-    assert diary.lines == [None, first, second, "end", None, third, fourth, "end"]
+    assert diary.lines == ["begin", None, first, second, "end", None, third, fourth, "end"]
     agent.reset()
     assert diary.lines[-2:] == [fourth, "end"]  # not told twice
     with pytest.raises(ValueError, match="`"):

@@ -152,7 +152,7 @@ def test_independent_factors_against_sums_by_hand(u: int) -> None:
         )
         for a, b in itertools.product(range(2), range(3))
     )
-    assert_close(terms.novelty, sum(each.values()) + moved, 1e-12)
+    assert_close(terms.novelty, together_by_hand(model, second) + moved, 1e-12)
     for name, part in terms.per_site.items():
         assert_close(part.novelty, each[name], 1e-12)
     assert_close(filter.look_ahead(before).values[u], terms.values, 1e-12)
@@ -200,3 +200,26 @@ def test_draws_from_one_row_are_counted_together() -> None:
                 expected -= float(log_p.exp() * log_p)
             expected -= n * float(mean)
         assert_close(found, expected, 1e-12)
+
+
+def test_independent_factors_count_draws_from_one_row_together() -> None:
+    """As the filter of joint states does, under the product of the marginals."""
+    model = Twins()
+    exact, apart = ExactFilter(model), FactorizedFilter(model)
+    before, joint = apart.initial(), exact.initial()
+    found = apart.expected_free_energy(apart.predict(before))
+    wanted = exact.expected_free_energy(exact.predict(joint))
+    assert_close(found.novelty, wanted.novelty, 1e-12)
+    assert_close(apart.look_ahead(before).novelty.squeeze(), wanted.novelty, 1e-12)
+
+
+def test_tables_too_many_to_lay_out_together_count_by_themselves(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    together = FactorizedFilter(Twins())
+    monkeypatch.setattr("pyro_activeinf.filters.factor_novelty.LARGEST", 2)
+    apart = FactorizedFilter(Twins())
+    more, less = (
+        float(f.expected_free_energy(f.predict(f.initial())).novelty) for f in (apart, together)
+    )
+    assert more > less

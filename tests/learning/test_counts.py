@@ -4,7 +4,8 @@ import torch
 from hypothesis import given, settings
 
 from pyro_activeinf.filters import ExactFilter
-from pyro_activeinf.learning.counts import count, expected_counts, named
+from pyro_activeinf.learning.counts import count, named
+from pyro_activeinf.learning.expected import expected_counts
 from pyro_activeinf.models import POMDP, CategoricalTable
 from pyro_activeinf.records import SoftObservation
 from tests.bridge import library_actions, library_observations

@@ -138,10 +138,8 @@ def test_filters_of_other_models_are_refused() -> None:
     learner, filter = DirichletLearner(Learned()), ExactFilter(Learned())
     with pytest.raises(ValueError, match="learner's model"):
         learner.experience(Experience(filter, None, {}, filter.initial()))
-    model = Learned()
-    factors = FactorizedFilter(model)
-    with pytest.raises(ValueError, match="a filter of joint states"):
-        DirichletLearner(model).experience(Experience(factors, None, {}, factors.initial()))
+    with pytest.raises(ValueError, match="a filter of tables"):
+        DirichletLearner(Learned()).check(FactorizedFilter(Learned()))
     with pytest.raises(ValueError, match="CategoricalTable"):
         DirichletLearner(TMaze())
     with pytest.raises(ValueError, match="at least 1"):

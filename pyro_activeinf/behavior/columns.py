@@ -84,7 +84,7 @@ def discrete(
         column = _whole(frame, argument, name)
     if labels is None and pd.api.types.is_integer_dtype(column):
         _no_negatives(frame, argument, name, column)
-        if column.min() == 0:
+        if (column == 0).any():
             return Column(_integers(column))
     return _coded(frame, argument, name, column, labels)
 
@@ -159,7 +159,7 @@ def _observed(frame: pd.DataFrame, argument: str, name: Any) -> Column:
         return Column(real(frame, argument, name))
     if not pd.api.types.is_integer_dtype(column):
         return _coded(frame, argument, name, column, _categories(column))
-    if column.min() < 0:
+    if (column < 0).any():
         return Column(real(frame, argument, name))
     return Column(_integers(column))
 

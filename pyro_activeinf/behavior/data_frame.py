@@ -90,6 +90,7 @@ def from_dataframe(  # noqa: PLR0913 -- what each column means
         },
     }
     _check(df, named)
+    df = df.rename_axis(index=lambda _: None)  # a name may be that of a column too
     rows = _sorted(df, subject, session, trial)
     grid = _Grid(rows, subject, session)
     acted = discrete(rows, "action", action, actions)

@@ -8,6 +8,7 @@ from typing import Any
 import pyro
 import torch
 from pyro import poutine
+from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from .._checks import complain
@@ -138,14 +139,22 @@ def event_dims(parameters: Program) -> dict[str, int]:
     """Number of event dims of each site of a program, by running it once.
 
     Torch's generator is left as it was.
+
+    Raises:
+        ValueError: for a program without sites, or one with sites that have batch dims.
     """
     with torch.random.fork_rng(devices=[]), poutine.block():
         sites: dict[str, Any] = dict(poutine.trace(parameters).get_trace().nodes)
-    found: dict[str, int] = {
-        name: site["fn"].event_dim
+    found = {
+        name: site["fn"]
         for name, site in sites.items()
-        if site["type"] == "sample" and not site["is_observed"]
+        if site["type"] == "sample" and not site["is_observed"] and not site_is_subsample(site)
     }
     if not found:
         raise ValueError(complain("parameters", "at least one sample site", "none"))
-    return found
+    for name, drawn in found.items():
+        if drawn.batch_shape:
+            got = f"{name!r} with batch dims {tuple(drawn.batch_shape)}"
+            way_out = f"Write {type(drawn).__name__}(..).to_event({len(drawn.batch_shape)})."
+            raise ValueError(complain("parameters", "sites of one person", got, way_out))
+    return {name: drawn.event_dim for name, drawn in found.items()}

@@ -1,5 +1,6 @@
 """What every model of response times does, and a model of behavior with it."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -74,7 +75,7 @@ def test_density_integrates_to_one(build: Build, probability: float) -> None:
     parts = [1e-12, 0.3, 1.0, 3.0, 30.0, 3e3, 3e5]
     total = sum(
         scipy.integrate.quad(density(of), a, b, epsabs=1e-11, limit=200)[0]
-        for a, b in zip(parts, parts[1:], strict=False)
+        for a, b in itertools.pairwise(parts)
     )
     assert total == pytest.approx(1.0, abs=1e-8)
 

@@ -5,6 +5,7 @@ from .bank import Bank
 from .bank_belief import BankBelief
 from .base import Branches, BranchingFilter, Filter, PolicyScoring, SweepingFilter
 from .belief import JointBelief
+from .context import Context, Link
 from .disagreement import Disagreement, Moments, Pairs
 from .exact import ExactFilter
 from .factorized import FactorizedFilter
@@ -29,6 +30,7 @@ __all__ = [
     "BankBelief",
     "Branches",
     "BranchingFilter",
+    "Context",
     "Disagreement",
     "Estimate",
     "ExactFilter",
@@ -42,6 +44,7 @@ __all__ = [
     "InverseCounts",
     "JointBelief",
     "Likelihood",
+    "Link",
     "Moments",
     "MutualInformation",
     "ObservedBelief",

@@ -1,12 +1,17 @@
 """Behavior: which agent a person is."""
 
 from .behavior_fit import BehaviorFit
+from .calibration import Calibration, calibrate
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser
 from .data_frame import from_dataframe, to_dataframe
-from .engines import NUTS, Engine, Flow, LowRank, MeanField, Variational
+from .engines import NUTS, AdaptiveImportance, Engine, Flow, LowRank, MeanField, Variational
 from .fit import fit
+from .identifiability import Identifiability, identifiability
+from .learning_curve import LearningCurve, learning_curve
+from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
+from .many import fit_many
 from .of_trajectory import from_trajectory
 from .peers import RescorlaWagner
 from .populations import (
@@ -21,6 +26,8 @@ from .populations import (
     Population,
     Regression,
 )
+from .recover import Recovery, recover
+from .rehearsal import Rehearsal, rehearse
 from .response_times import DriftDiffusion, LogNormalTimes, ResponseTimes, ShiftedWald
 from .rows import split
 from .simulate import Simulation, simulate
@@ -29,7 +36,9 @@ from .tasks import Task
 
 __all__ = [
     "NUTS",
+    "AdaptiveImportance",
     "BehaviorFit",
+    "Calibration",
     "Centered",
     "ChoiceModel",
     "Choices",
@@ -38,27 +47,42 @@ __all__ = [
     "Correlated",
     "DriftDiffusion",
     "Engine",
+    "Evidence",
     "FixedTables",
     "Flat",
     "Flow",
     "Hierarchical",
     "Horseshoe",
+    "Identifiability",
+    "LearningCurve",
+    "LeaveOneOut",
     "LogNormalTimes",
     "LowRank",
     "MeanField",
     "Mixture",
+    "ModelRecovery",
     "NonCentered",
     "Population",
+    "Recovery",
     "Regression",
+    "Rehearsal",
     "RescorlaWagner",
     "ResponseTimes",
+    "Score",
     "ShiftedWald",
     "Simulation",
     "Task",
     "Variational",
+    "calibrate",
     "fit",
+    "fit_many",
     "from_dataframe",
     "from_trajectory",
+    "identifiability",
+    "learning_curve",
+    "recover",
+    "recover_models",
+    "rehearse",
     "simulate",
     "split",
     "to_dataframe",

@@ -45,16 +45,20 @@ class RewardFollower(Chooser):
         Raises:
             ValueError: where the outcome does not have the site of the reward.
         """
+        return self.follow(state, action, *self.rewarded(outcome))
+
+    def rewarded(self, outcome: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Rewards, 0 where they are missing, and whether they are known: of any shape."""
         if self.reward not in outcome:
             got = f"sites {sorted(outcome)}"
             way_out = "Name the site: reward='..'."
             raise ValueError(complain("reward", f"a site {self.reward!r}", got, way_out))
         seen = outcome[self.reward]
         known = ~seen.isnan() if seen.is_floating_point() else seen >= 0
-        return self.follow(state, action, self._rewards(seen), known)
+        return self._rewards(seen), known
 
     def _rewards(self, seen: Tensor) -> Tensor:
-        """Rewards ``(*batch)`` of what was seen; 0 where that is missing."""
+        """Rewards of what was seen; 0 where that is missing."""
         dtype = torch.get_default_dtype()
         if not self.utilities:
             low = torch.nan_to_num(seen) if seen.is_floating_point() else seen.clamp(min=0)
@@ -71,6 +75,11 @@ def together(*fields: Tensor | None) -> tuple[int, ...]:
     """The batch shape of scalar fields ``(*batch)``, those that are there."""
     shapes = [field.shape for field in fields if field is not None]
     return tuple(torch.broadcast_shapes(*shapes))
+
+
+def by_trial(values: Tensor, batch_dims: int) -> Tensor:
+    """From ``(subjects, trials)`` to ``(trials, *batch)``, for persons with so many batch dims."""
+    return values.T.reshape(values.shape[1], *[1] * (batch_dims - 1), values.shape[0])
 
 
 def marked(action: Tensor, actions: int, like: Tensor) -> Tensor:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from .base import RewardFollower, marked, together
+from ..choices import Choices
+from ..chooser import Tracing, walk
+from .base import RewardFollower, by_trial, marked, together
+from .linear import recursion
 
 
 class Values(NamedTuple):
@@ -19,7 +23,7 @@ class Values(NamedTuple):
 
 
 @dataclass(frozen=True)
-class RescorlaWagner(RewardFollower):
+class RescorlaWagner(RewardFollower, Tracing):
     r"""Values of actions follow rewards, and a softmax chooses.
 
     .. math::
@@ -77,8 +81,7 @@ class RescorlaWagner(RewardFollower):
         taken = marked(action, self.actions, state.values)
         error = torch.where(known.unsqueeze(-1), reward.unsqueeze(-1) - state.values, 0.0)
         moved = state.values + taken * self._rate(error) * error
-        if self.forgetting is not None:
-            moved = moved * (1 - (1 - taken) * self.forgetting.unsqueeze(-1))
+        moved = moved * self._fading(1 - taken)
         return Values(moved, taken.expand_as(moved))
 
     def _rate(self, error: Tensor) -> Tensor:
@@ -87,9 +90,42 @@ class RescorlaWagner(RewardFollower):
             return rate
         return torch.where(error < 0, self.loss_learning_rate.unsqueeze(-1), rate)
 
+    def trace(self, choices: Choices) -> Values:
+        """States at which each choice was made: a linear recursion, where there is one rate."""
+        if self.loss_learning_rate is not None:
+            return walk(self, choices)
+        first = self.initial().values
+        laid_out = partial(by_trial, batch_dims=len(self.batch_shape))
+        counted = laid_out(choices.counted).unsqueeze(-1).to(first)
+        actions = laid_out(choices.actions.clamp(min=0))
+        taken = marked(actions, self.actions, first) * counted
+        reward, known = (laid_out(each).unsqueeze(-1) for each in self.rewarded(choices.outcomes))
+        step = taken * known * self.learning_rate.unsqueeze(-1)
+        kept = (1 - step) * self._fading(counted - taken)
+        ends = laid_out(_ends(choices.starts)).unsqueeze(-1)
+        shape = (len(taken), *first.shape)
+        values = _before(kept, step * reward, ends, shape)
+        return Values(values, _before(1 - counted, taken, ends, shape))
+
+    def _fading(self, others: Tensor) -> Tensor:
+        """What is left of actions that are not taken."""
+        return 1 - others * (0.0 if self.forgetting is None else self.forgetting.unsqueeze(-1))
+
     def log_probs(self, state: Values) -> Tensor:
         """Softmax of the values, with a bonus for the last action."""
         wish = self.inverse_temperature.unsqueeze(-1) * state.values
         if self.stickiness is not None:
             wish = wish + self.stickiness.unsqueeze(-1) * state.last
         return wish.log_softmax(-1)
+
+
+def _ends(starts: Tensor) -> Tensor:
+    """Trials after which a session ends, ``(subjects, trials)``."""
+    return torch.cat([starts[:, 1:], torch.zeros_like(starts[:, :1])], 1)
+
+
+def _before(factor: Tensor, term: Tensor, ends: Tensor, shape: tuple[int, ...]) -> Tensor:
+    """What a linear recursion holds before each trial; nothing at the start of a session."""
+    each = (part.masked_fill(ends, 0.0).expand(shape) for part in (factor, term))
+    after = recursion(*each)
+    return torch.cat([torch.zeros_like(after[:1]), after[:-1]])

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import torch
 
+from pyro_activeinf.behavior import Choices
+from pyro_activeinf.behavior.chooser import walk
 from pyro_activeinf.behavior.peers import RescorlaWagner
 from tests.behavior.peers import loops
 from tests.behavior.peers.data import probs_of, trials_of
@@ -40,3 +42,20 @@ def test_utilities_are_the_rewards_of_outcomes() -> None:
 
 def _one(value: float) -> torch.Tensor:
     return torch.tensor([value])
+
+
+def test_all_trials_at_once_are_trial_by_trial() -> None:
+    """With sessions, missing rewards, missing actions and absent trials, for a batch of draws."""
+    shape = (4, 3)
+    learner = RescorlaWagner(
+        torch.rand(shape), 3 * torch.rand(shape), None, torch.rand(shape), torch.randn(shape)
+    )
+    outcome = torch.randint(-1, 2, (3, 30))
+    choices = Choices(
+        torch.randint(-1, 2, (3, 30)),
+        {"outcome": outcome},
+        present=torch.rand(3, 30) < 0.8,
+        starts=torch.rand(3, 30) < 0.1,
+    )
+    for once, each in zip(learner.trace(choices), walk(learner, choices), strict=True):
+        torch.testing.assert_close(once, each, atol=1e-12, rtol=0)

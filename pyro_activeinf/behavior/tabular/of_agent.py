@@ -11,6 +11,7 @@ from ...compile.program import habit_tables
 from ...filters import ExactFilter
 from ...learning import DirichletLearner, EachStep
 from ...learning.dirichlet import DirichletUpdate, tables_of
+from ...models import POMDP
 from ...planning import OpenLoop, Sophisticated
 from ..chooser import Chooser
 from ..persons import NoCommonForm, alone, chooser_of
@@ -22,7 +23,7 @@ from .plans import Plan, Policies
 from .sites import Sites
 from .skeleton import Blank, Skeleton
 
-TIMED_STEPS = 64
+TIMED_STEPS = 256  # of programs whose preferences depend on time, and are told step by step
 
 
 @alone.register(Agent)
@@ -46,9 +47,13 @@ def _why_not_counted(agent: Agent, filter: ExactFilter, learner: Any) -> str | N
         return "counts change by a schedule, or by a rule of their own."
     if not isinstance(learner.occasion, EachStep):
         return "tables are learned in hindsight."
-    if not filter.stationary and any(t.source is not None for t in filter.preferences(0)):
+    if not filter.stationary and any(_counted(filter.preferences(t)) for t in range(2)):
         return "preferences are learned that depend on time."
     return None
+
+
+def _counted(tables: Iterable[Table]) -> bool:
+    return any(table.source is not None for table in tables)
 
 
 @chooser_of.register(Agent)
@@ -119,9 +124,17 @@ def _owners(blanks: Iterable[Blank]) -> frozenset[str]:
 
 
 def _preferences(filter: ExactFilter) -> list[tuple[Table, ...]]:
-    """Log-preferences of each time step that has its own."""
-    steps = 1 if filter.stationary else TIMED_STEPS
-    return [filter.preferences(step) for step in range(steps)]
+    """Log-preferences of each time step that has its own; later ones are as the last."""
+    return [filter.preferences(step) for step in range(_steps(filter))]
+
+
+def _steps(filter: ExactFilter) -> int:
+    if filter.stationary:
+        return 1
+    model = filter.model
+    if isinstance(model, POMDP):
+        return 1 + max(len(c) for c in model.C if c.dim() == 2)
+    return TIMED_STEPS
 
 
 def _reading(filter: ExactFilter, plan: Plan) -> Reading:

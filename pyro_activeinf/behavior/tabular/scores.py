@@ -61,8 +61,11 @@ def outcome_energy(arrays: Arrays, probs: Tensor, step: Tensor, terms: frozenset
 
 
 def _at(values: Tensor, step: Tensor) -> Tensor:
-    """Those of a time step ``(*batch, rows)``, from ``(*batch, rows * n, steps)``."""
+    """Those of a time step ``(*batch, rows)``, from ``(*batch, rows * n, steps)``.
+
+    Steps after the last one are as that one.
+    """
     if values.shape[-1] == 1:
         return values.squeeze(-1)
-    each = step.repeat_interleave(values.shape[-2] // step.shape[-1], -1)
+    each = step.clamp(max=values.shape[-1] - 1).repeat_interleave(values.shape[-2] // step.shape[-1], -1)
     return values.gather(-1, each.unsqueeze(-1)).squeeze(-1)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .._checks import complain
+from .histories import Histories
 
 Labels = tuple[Any, ...]
 
@@ -81,6 +82,12 @@ class Choices:
     def counted(self) -> Tensor:
         """Trials that enter the likelihood: present, with an action; ``(subjects, trials)``."""
         return self.present & (self.actions >= 0)
+
+    @cached_property
+    def histories(self) -> Histories | None:
+        """Histories within sessions, where the same ones come again and again."""
+        shown = {**self.cues, "": self.counted}
+        return Histories.of(self.starts, shown, {**self.outcomes, "": self.actions})
 
     @cached_property
     def timed(self) -> Tensor:

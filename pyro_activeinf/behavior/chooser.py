@@ -12,6 +12,7 @@ from torch.utils import _pytree as pytree
 
 from .._checks import complain
 from .choices import Choices
+from .histories import Histories
 
 State = Any  # any structure of tensors (*batch, *event): tuples, dicts, named tuples
 
@@ -62,16 +63,41 @@ class Tracing(Chooser):
         """States at which each choice was made, ``(trials, *batch, *event)``."""
 
 
+class Anew(Chooser):
+    """A chooser to whom every session begins as the first one did: nothing is kept."""
+
+
 def log_action_probs(chooser: Chooser, choices: Choices) -> Tensor:
     """Log-probabilities of every action at every trial, ``(*batch, subjects, trials, actions)``.
 
     Choices are known, so that states can be followed first; all trials are then decided at once.
+    Where sessions are short and nothing is kept between them, each history within a session is
+    followed once, however often it comes again.
     """
     if chooser.batch_shape[-1:] != (choices.num_subjects,):
         expected = f"one whose last batch dim is the {choices.num_subjects} subjects"
         raise ValueError(complain("chooser", expected, f"batch shape {chooser.batch_shape}"))
+    if isinstance(chooser, Anew) and (found := choices.histories) is not None:
+        each = _followed(chooser, _short(choices, found))
+        place = found.place.unsqueeze(-1).expand(*each.shape[:-2], -1, each.shape[-1])
+        return each.gather(-2, place)
+    return _followed(chooser, choices)
+
+
+def _followed(chooser: Chooser, choices: Choices) -> Tensor:
     states = chooser.trace(choices) if isinstance(chooser, Tracing) else walk(chooser, choices)
     return chooser.log_probs(states).movedim(0, -2)
+
+
+def _short(choices: Choices, found: Histories) -> Choices:
+    """Each history once, as a session of its own."""
+    return Choices(
+        actions=found.taken(choices.actions),
+        outcomes={name: found.taken(value) for name, value in choices.outcomes.items()},
+        cues={name: found.taken(value) for name, value in choices.cues.items()},
+        present=found.taken(choices.present),
+        starts=found.starts.expand(choices.num_subjects, -1),
+    )
 
 
 def walk(chooser: Chooser, choices: Choices) -> State:

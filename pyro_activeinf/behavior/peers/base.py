@@ -11,11 +11,11 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 
 from ..._checks import complain
-from ..chooser import Chooser, State
+from ..chooser import Anew, State
 
 
 @dataclass(frozen=True, kw_only=True)
-class RewardFollower(Chooser):
+class RewardFollower(Anew):
     """A chooser whose state is moved by its own actions and their rewards alone.
 
     Each session begins anew. What a missing reward means is for each to say.

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ... import ops
 from ..choices import Choices
-from ..chooser import Tracing
+from ..chooser import Anew, Tracing
 from .arrays import Arrays
 from .plans import Plan
 from .record import Record
@@ -31,7 +31,7 @@ class Standing(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FixedTables(Tracing):
+class FixedTables(Tracing, Anew):
     r"""Exact inference and planning with tables that stay as they are.
 
     .. math::

@@ -13,9 +13,9 @@ from torch.distributions import TransformedDistribution, biject_to, constraints,
 
 from .._checks import complain, positive_int
 from .family import Family
+from .integrals import rule_for
 from .local import Contrast, Expected, Local
 
-NODES, REACH = 161, 3.2  # of the quadrature: exp(-pi sinh(reach)) is about 1e-16
 SAMPLES = 10_000
 
 
@@ -23,9 +23,9 @@ class Generic(Family):
     r"""A family of which only the log density is known.
 
     Its geometry is computed, in this order, from a sum over a finite support, from an integral
-    over quantiles (one real number with ``icdf``, after Takahasi and Mori, 1974), by derivatives of
-    the KL divergence that torch knows of, or from samples, with weights that keep their
-    expectations right nearby. Log densities are taken to have two derivatives: the metric of a
+    over quantiles or over the density (one number), a sum over counts, by derivatives of the KL
+    divergence that torch knows of, or from samples, with weights that keep their expectations right
+    nearby. Log densities are taken to have two derivatives: the metric of a
     density with a kink (Laplace) is right, its connections are not.
 
     Args:
@@ -95,15 +95,28 @@ class Generic(Family):
 
     def local(self, point: Tensor) -> Local:
         """Metric and connections near a point."""
+        self._require_fixed_support(point)
         p = self.distribution(point)
-        if not finite(p) and quantiles(p) is None and has_kl(p):
+        known = finite(p) or rule_for(p) is not None
+        if not known and has_kl(p):
             return Contrast(lambda x, y: kl_divergence(self.distribution(x), self.distribution(y)))
         outcomes, shares = self._outcomes(p)
         return Expected(
             lambda x: self.distribution(x).log_prob(outcomes).movedim(0, -1),
             lambda x: shares(self.distribution(x)).movedim(0, -1),
-            exact=finite(p) or quantiles(p) is not None,
+            exact=known,
         )
+
+    def _require_fixed_support(self, point: Tensor) -> None:
+        """Where outcomes become possible and impossible, KL is infinite and there is no metric."""
+        with torch.enable_grad():
+            support = self.distribution(point.detach().clone().requires_grad_()).support
+        bounds = vars(support).values()
+        if any(isinstance(bound, Tensor) and bound.requires_grad for bound in bounds):
+            expected = "distributions whose possible outcomes are the same at all points"
+            got = f"{self.name}, whose support depends on its coordinates: there is no metric"
+            way_out = "Hold that coordinate: lambda x: dist.Pareto(1.0, x[..., 0]), say."
+            raise ValueError(complain("family", expected, got, way_out))
 
     def _outcomes(self, p: Any) -> tuple[Tensor, Callable[[Any], Tensor]]:
         """Outcomes ``(n, *batch, *event)``, and what they count for under one nearby."""
@@ -111,7 +124,7 @@ class Generic(Family):
             return p.enumerate_support(expand=False), lambda q: q.log_prob(
                 p.enumerate_support(expand=False)
             ).exp()
-        found = quantiles(p)
+        found = rule_for(p)
         with torch.no_grad():
             outcomes, log_weights = found if found is not None else self._draws(p)
             base = log_weights - p.log_prob(outcomes)
@@ -171,24 +184,3 @@ def has_kl(p: Any) -> bool:
     except NotImplementedError:
         return False
     return True
-
-
-def quantiles(p: Any) -> tuple[Tensor, Tensor] | None:
-    """Nodes and log weights of an integral over p, by quantiles; ``None`` where there are none."""
-    if p.event_shape or p.support.event_dim != 0 or p.support.is_discrete:
-        return None
-    s = torch.linspace(-REACH, REACH, NODES, dtype=torch.float64)
-    tail = 1 / (1 + (math.pi * s.abs().sinh()).exp())  # of either side
-    u = torch.where(s < 0, tail, 1 - tail)
-    weights = math.pi * s.cosh() * tail * (1 - tail) * (s[1] - s[0])
-    inside = (u > 0) & (u < 1)
-    shape = (-1, *[1] * len(p.batch_shape))
-    try:
-        outcomes = p.icdf(u[inside].reshape(shape).expand(-1, *p.batch_shape))
-    except NotImplementedError:
-        return None
-    ok = outcomes.isfinite() & p.support.check(outcomes)
-    ok &= p.log_prob(torch.where(ok, outcomes, outcomes[len(outcomes) // 2])).isfinite()
-    log_weights = torch.where(ok, weights[inside].reshape(shape).log(), -math.inf)
-    middle = p.icdf(torch.full(p.batch_shape, 0.5, dtype=torch.float64))
-    return torch.where(ok, outcomes, middle), log_weights

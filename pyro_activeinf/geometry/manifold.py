@@ -13,6 +13,7 @@ from .autodiff import jacobian, matvec, solve
 from .curves import Curve, Polyline
 from .family import Family
 from .local import Local
+from .spaces import root
 
 Point = Any  # a distribution, or its usual coordinates (*batch, d)
 
@@ -131,7 +132,7 @@ class Manifold(ABC):
 
     def norm(self, point: Point, vector: Tensor) -> Tensor:
         r"""Length :math:`\sqrt{g_{ij} v^i v^j}` of a vector: ``(*batch)``."""
-        return self.inner(point, vector, vector).clamp(min=0.0).sqrt()
+        return root(self.inner(point, vector, vector))
 
     def flat(self, point: Point, vector: Tensor) -> Tensor:
         r"""The covector :math:`g_{ij} v^j` of a vector: ``(*batch, d)``."""

@@ -28,7 +28,7 @@ class Space(ABC):
         """Carry a vector along the geodesic from y to z."""
 
 
-def _root(square: Tensor) -> Tensor:
+def root(square: Tensor) -> Tensor:
     """Square root, with a gradient of zero at 0."""
     return torch.where(square > 0, torch.where(square > 0, square, 1.0).sqrt(), 0.0)
 
@@ -68,7 +68,7 @@ class Sphere(Space):
 
     def exp(self, y: Tensor, v: Tensor) -> Tensor:
         """Along a great circle."""
-        r = _root(_dot(v, v))
+        r = root(_dot(v, v))
         return y * r.cos() + v * _ratio(r.sin(), r)
 
     def log(self, y: Tensor, z: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class Sphere(Space):
     @staticmethod
     def _angle(y: Tensor, z: Tensor) -> Tensor:
         gap, sum_ = z - y, z + y
-        return 2 * torch.atan2(_root(_dot(gap, gap)), _root(_dot(sum_, sum_)))
+        return 2 * torch.atan2(root(_dot(gap, gap)), root(_dot(sum_, sum_)))
 
 
 class HalfPlane(Space):
@@ -100,7 +100,7 @@ class HalfPlane(Space):
         """On a half circle, or straight up."""
         m, s = y.split(1, -1)
         a, b = (v / s).split(1, -1)
-        r = _root(a.square() + b.square())
+        r = root(a.square() + b.square())
         rate = _ratio(r.sinh(), r)
         up = b > 0
         rising = (-r).exp() + rate * _ratio(a.square(), r + b.abs(), 0.0)  # cosh r - b sinh r / r
@@ -140,4 +140,4 @@ class HalfPlane(Space):
 
     @staticmethod
     def _radius(m: Tensor, s: Tensor) -> Tensor:
-        return 2 * torch.asinh(_root((m.square() + (s - 1).square()) / (4 * s)))
+        return 2 * torch.asinh(root((m.square() + (s - 1).square()) / (4 * s)))

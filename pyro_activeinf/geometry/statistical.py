@@ -22,6 +22,7 @@ from .manifold import Manifold, Point, polyline, tangent
 from .ode import shoot, spectral
 from .registry import family_of
 from .rule import natural_step
+from .spaces import root
 from .transport import carry
 
 
@@ -146,7 +147,9 @@ class StatisticalManifold(Dually, Manifold):
         x, y = self._two(point, other, isometry)
         if isometry is not None:
             return isometry.space.distance(isometry.into(x), isometry.into(y))
-        return self.norm(x, self.log_map(x, y))
+        v = self.log_map(x, y)
+        square = torch.where((x == y).all(-1), 0.0, self.inner(x, v, v))
+        return root(square)  # with a gradient of zero at equal points, where it has a corner
 
     def geodesic(
         self,
@@ -231,8 +234,15 @@ class StatisticalManifold(Dually, Manifold):
         if alpha == 0 and closed is not None:
             return closed
         if not family.local(x.detach()).exact:
-            expected = "a family whose geometry is known without sampling, for geodesics"
-            raise ValueError(complain("family", expected, family.name))
+            raise ValueError(
+                complain(
+                    "family",
+                    "a family whose geometry is known without sampling, for geodesics",
+                    f"{family.name}, of which only samples tell: not of one number, no KL in torch",
+                    "`sampled_metric` gives the metric with its standard error; or register a KL "
+                    "divergence by torch.distributions.kl.register_kl.",
+                )
+            )
 
         def near(z: Tensor) -> Local:
             return family.local(family.from_free(z.detach())).through(family.from_free)

@@ -95,14 +95,14 @@ def test_sampled_metrics_have_their_error() -> None:
     z = (found.metric - manifold("Normal").metric(x)) / found.error
     assert z.abs().max() < 4
     assert found.error.max() < 0.25
-    student = StatisticalManifold(dist.StudentT)
-    x = torch.tensor([3.0, 0.0, 1.0])
-    assert student.metric(x)[1, 1].item() == pytest.approx(4 / 6, rel=0.1)  # (df + 1) / (df + 3)
-    for space in (student, StatisticalManifold(dist.StudentT)):  # at once, or later
-        with pytest.raises(ValueError, match="without sampling"):
-            space.log_map(x, x + 1)
-        with pytest.raises(ValueError, match="without sampling"):
-            space.geodesic(x, velocity=torch.ones(3))
+    student = StatisticalManifold(lambda x: dist.MultivariateStudentT(3.0, x, torch.eye(2)))
+    x = torch.tensor([0.0, 1.0])
+    expected = 5 / 7 * torch.eye(2)  # (df + d) / (df + d + 2)
+    torch.testing.assert_close(student.metric(x), expected, rtol=0, atol=0.1)
+    with pytest.raises(ValueError, match="only samples tell"):
+        student.log_map(x, x + 1)
+    with pytest.raises(ValueError, match="only samples tell"):
+        student.geodesic(x, velocity=torch.ones(2))
 
 
 def test_which_family() -> None:
@@ -128,3 +128,52 @@ def test_what_is_no_family_is_named() -> None:
         family_of(dist.Dirichlet(torch.ones(2, 3)).to_event(1))
     with pytest.raises(ValueError, match="one number of trials"):
         family_of(dist.Binomial(torch.tensor([1.0, 2.0]), torch.tensor(0.5)))
+
+
+def test_student_t_distributions_of_location_and_scale_are_a_half_plane() -> None:
+    """No quantiles, no KL: an integral over the density, with tails that fall slowly."""
+    nu = 3.0
+    space = StatisticalManifold(lambda x: dist.StudentT(nu, x[..., 0], x[..., 1].exp()))
+    x, y = torch.tensor([0.0, 0.0]), torch.tensor([0.4, 0.3])
+    a, b = (nu + 1) / (nu + 3), 2 * nu / (nu + 3)
+    torch.testing.assert_close(
+        space.metric(x), torch.diag(torch.tensor([a, b])), atol=1e-12, rtol=0
+    )
+    gap = a / b * 0.4**2 + math.expm1(0.3) ** 2
+    expected = b**0.5 * math.acosh(1 + gap / (2 * math.exp(0.3)))
+    velocity = space.log_map(x, y)
+    assert space.norm(x, velocity).item() == pytest.approx(expected, abs=1e-9)
+    torch.testing.assert_close(space.exp_map(x, velocity), y, atol=1e-9, rtol=0)
+
+
+def test_angles_are_integrated_over_a_circle() -> None:
+    kappa = torch.tensor(2.0)
+    ratio = torch.special.i1(kappa) / torch.special.i0(kappa)
+    expected = torch.diag(torch.stack([kappa * ratio, 1 - ratio / kappa - ratio.square()]))
+    found = StatisticalManifold(dist.VonMises).metric(torch.tensor([3.0, 2.0]))
+    torch.testing.assert_close(found, expected, atol=1e-6, rtol=0)  # digits of torch's densities
+
+
+def test_counts_are_summed_as_far_as_they_go() -> None:
+    space = StatisticalManifold(lambda x: dist.NegativeBinomial(5.0, x[..., 0]))
+    p = 0.6
+    expected = 5.0 / (p * (1 - p) ** 2)
+    assert space.metric(torch.tensor([p])).item() == pytest.approx(expected, rel=1e-10)
+    width = 2 * 5.0**0.5 * (math.atanh(0.6**0.5) - math.atanh(0.3**0.5))
+    found = space.distance(torch.tensor([0.3]), torch.tensor([0.6]))
+    assert found.item() == pytest.approx(width, abs=1e-9)
+
+
+def uniform(x: Tensor) -> Any:
+    return dist.Uniform(x[..., 0], x[..., 1])
+
+
+@pytest.mark.parametrize("kind", [dist.Pareto, uniform])
+def test_a_support_that_moves_is_refused(kind: Any) -> None:
+    with pytest.raises(ValueError, match="support depends on its coordinates"):
+        StatisticalManifold(kind).metric(torch.tensor([1.0, 2.0]))
+
+
+def test_what_is_left_of_such_a_family_has_a_metric() -> None:
+    space = StatisticalManifold(lambda x: dist.Pareto(1.0, x[..., 0]))
+    assert space.metric(torch.tensor([2.0])).item() == pytest.approx(0.25, rel=1e-9)

@@ -15,8 +15,9 @@ from .._checks import complain
 from ..models.preferences import LogPreferences
 from .choices import Choices
 from .chooser import Chooser, log_action_probs
-from .foretold import Foretold, evidence, foretold, foretold_by_types, picked, timed
+from .foretold import Foretold, drawn_times, evidence, foretold, foretold_by_types, picked, timed
 from .of_types import OfTypes, weighed
+from .people import People
 from .persons import Build, persons
 from .populations import Flat, Mixture, Population, Program
 from .response_times import ResponseTimes, times_of
@@ -52,6 +53,7 @@ class ChoiceModel:
         self.population = Flat() if population is None else population
         self.response_times = response_times
         self._events = event_dims(parameters)
+        self._people = People(agent, self._events)
 
     @property
     def events(self) -> dict[str, int]:
@@ -76,7 +78,7 @@ class ChoiceModel:
     def chooser(self, parameters: Mapping[str, Tensor]) -> Chooser:
         """The persons with these parameters, site to values ``(*batch, *event)``."""
         each, log_weights = self._by_type(parameters)
-        made: Chooser = persons(self.agent, each, self._events)
+        made: Chooser = self._people(each)
         return made if log_weights is None else OfTypes(made, log_weights.transpose(-2, -1))
 
     def foretell(self, parameters: Mapping[str, Tensor], choices: Choices) -> Foretold:
@@ -100,9 +102,20 @@ class ChoiceModel:
         Raises:
             ValueError: for a model or choices without response times.
         """
-        if self.response_times is None:
-            raise ValueError(complain("response_times", "a model of response times", "none"))
+        self._have_times()
         return timed(self.foretell(parameters, choices), choices)
+
+    def draw_times(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
+        """Draw response times of choices in seconds, ``(*batch, subjects, trials)``.
+
+        NaN at trials that do not count; for predictive checks, and to simulate:
+        ``replace(choices, response_times=model.draw_times(parameters, choices))``.
+
+        Raises:
+            ValueError: for a model without response times.
+        """
+        self._have_times()
+        return drawn_times(*self._foretell_types(parameters, choices), choices)
 
     def responsibilities(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
         """p(type | all that a person did), ``(*batch, subjects, types)``, for a :class:`Mixture`.
@@ -115,11 +128,15 @@ class ChoiceModel:
         found, log_weights = self._foretell_types(parameters, choices)
         return weighed(log_weights, evidence(found, choices))[..., -1].exp().transpose(-2, -1)
 
+    def _have_times(self) -> None:
+        if self.response_times is None:
+            raise ValueError(complain("response_times", "a model of response times", "none"))
+
     def _foretell_types(
         self, parameters: Mapping[str, Tensor], choices: Choices
     ) -> tuple[Foretold, Any]:
         each, log_weights = self._by_type(parameters)
-        made = persons(self.agent, each, self._events)
+        made = self._people(each)
         return foretold(log_action_probs(made, choices), choices, self._times(each)), log_weights
 
     def _by_type(self, parameters: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], Any]:

@@ -65,6 +65,21 @@ def timed(each: Foretold, choices: Choices) -> Tensor:
     return torch.where(choices.timed, each.times.log_prob(choices.seconds), 0.0)
 
 
+def drawn_times(each: Foretold, log_weights: Tensor | None, choices: Choices) -> Tensor:
+    """Draw response times ``(*batch, subjects, trials)``; NaN at trials that do not count.
+
+    Of persons of unknown type, the type is drawn given all that they chose.
+    """
+    seconds = each.times.sample()
+    if log_weights is not None:
+        log_types = weighed(log_weights, picked(each.log_probs, choices))[..., -1]
+        which = torch.distributions.Categorical(logits=log_types.transpose(-2, -1)).sample()
+        index = which.unsqueeze(-2).unsqueeze(-1)  # (*outer, 1, subjects, 1)
+        wide = index.expand(*seconds.shape[:-3], 1, *seconds.shape[-2:])
+        seconds = seconds.gather(-3, wide).squeeze(-3)
+    return torch.where(choices.counted, seconds, torch.nan)
+
+
 class AnyOf(dist.TorchDistribution):
     """A mixture over the batch dim -3 of a distribution: the dim of types."""
 

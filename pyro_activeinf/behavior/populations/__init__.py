@@ -7,6 +7,7 @@ from .deviations import Centered, Correlated, Deviations, NonCentered
 from .flat import Flat
 from .hierarchical import Hierarchical
 from .horseshoe import Horseshoe
+from .labels import event_labels
 from .mixture import Mixture
 from .regression import Regression
 
@@ -25,4 +26,5 @@ __all__ = [
     "Program",
     "Regression",
     "design",
+    "event_labels",
 ]

@@ -59,7 +59,7 @@ class Conditions(Population):
 
     def __call__(self, parameters: Program, choices: Choices, subjects: Any) -> dict[str, Tensor]:
         """Sample the parameters of every row, site to ``(*outer, rows, *event)``."""
-        rows = _rows(choices, self.condition)
+        rows = rows_of(choices, self.condition)
         typical = typical_values(parameters)
         differ = list(typical) if self.parameters is None else list(self.parameters)
         known_names("parameters", differ, list(typical))
@@ -72,7 +72,7 @@ class Conditions(Population):
         found = {**_unmoved(same, subjects), **persons_of(NonCentered(), others, subjects)}
         return {name: found[name] for name in typical}
 
-    def _person(self, name: str, typical: Typical, rows: _Rows, plate: Any) -> Expected:
+    def _person(self, name: str, typical: Typical, rows: Rows, plate: Any) -> Expected:
         """What is expected of a person over all conditions."""
         spread = spread_of(name, typical, self.spread)
         with plate:
@@ -80,7 +80,7 @@ class Conditions(Population):
         deviation = (spread * z).index_select(-2 - len(typical.inner), rows.person)
         return Expected(typical, typical.location + deviation, spread)
 
-    def _moved(self, name: str, person: Expected, rows: _Rows) -> Expected:
+    def _moved(self, name: str, person: Expected, rows: Rows) -> Expected:
         """What is expected of a person in each condition."""
         inner, one = person.typical.inner, torch.ones_like(person.spread.flatten()[0])
         shape = torch.Size([rows.codes.matrix.shape[1], *inner])
@@ -93,7 +93,7 @@ class Conditions(Population):
 
 
 @dataclass(frozen=True)
-class _Rows:
+class Rows:
     """Whose rows they are, and of which condition."""
 
     person: Tensor  # (rows,)
@@ -101,14 +101,15 @@ class _Rows:
     codes: Design  # (rows, conditions - 1): 1 for its own condition, -1 for the last
 
 
-def _rows(choices: Choices, condition: str) -> _Rows:
+def rows_of(choices: Choices, condition: str) -> Rows:
+    """Read off split choices whose rows they are, once."""
     key = ("rows", condition)
     if key not in choices.memo:
         choices.memo[key] = _read_rows(choices, condition)
     return choices.memo[key]
 
 
-def _read_rows(choices: Choices, condition: str) -> _Rows:
+def _read_rows(choices: Choices, condition: str) -> Rows:
     covariates = choices.covariates
     if not {"subject", condition} <= covariates.keys():
         expected = f"rows of subjects in each {condition!r}"
@@ -123,7 +124,7 @@ def _read_rows(choices: Choices, condition: str) -> _Rows:
         raise ValueError(complain("condition", "at least two levels", known))
     full = torch.nn.functional.one_hot(level, len(known)).to(torch.get_default_dtype())
     columns = tuple(str(label) for label in known[:-1])
-    return _Rows(person, int(person.max()) + 1, Design(full[:, :-1] - full[:, -1:], columns))
+    return Rows(person, int(person.max()) + 1, Design(full[:, :-1] - full[:, -1:], columns))
 
 
 def _places(values: Sequence[Any], known: Sequence[Any]) -> Tensor:

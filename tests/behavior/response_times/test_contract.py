@@ -169,6 +169,35 @@ def test_times_of_types_are_drawn_from_their_mixture(build: Build) -> None:
     torch.testing.assert_close(below, torch.full_like(below, 0.5), atol=0.05, rtol=0.0)
 
 
+def test_times_are_drawn_given_the_choices(build: Build) -> None:
+    """Each is from the type that the choices of a person tell, all of them."""
+    choices, mixture = some_choices(trials=4), Mixture(2)
+    drawn = mixture(program, choices, pyro.plate("subject", 4, dim=-2))
+    model = ChoiceModel(program, agent, mixture, build)
+    seconds = model.draw_times({k: v.expand(3000, *v.shape) for k, v in drawn.items()}, choices)
+    assert torch.equal(seconds.isfinite(), choices.counted.expand(3000, 4, 4))
+    median = seconds.nanmedian(0).values.nan_to_num(1.0)
+    grid = torch.linspace(-30.0, 0.0, 6001).exp().reshape(-1, 1, 1) * median
+    told = ChoiceModel(program, agent, mixture).responsibilities(drawn, choices)
+    alone = ChoiceModel(program, agent, response_times=build)
+    below = torch.zeros(4, 4)
+    for k in range(2):
+        one = {name: value[:, k] for name, value in drawn.items() if name in alone.events}
+        density = alone.foretell(one, choices).times.log_prob(grid).exp()
+        below += told[:, k, None] * torch.trapezoid(density, grid, dim=0)
+    expected = torch.full_like(below, 0.5)[choices.counted]
+    torch.testing.assert_close(below[choices.counted], expected, atol=0.05, rtol=0.0)
+
+
+def test_times_of_persons_who_are_as_they_are(build: Build) -> None:
+    choices, model = some_choices(), ChoiceModel(program, agent, response_times=build)
+    drawn = model.population(program, choices, pyro.plate("subject", 4, dim=-2))
+    seconds = model.draw_times(drawn, choices)
+    assert seconds.shape == (4, 6)
+    found = replace(choices, response_times=seconds)
+    assert model.time_log_likelihood(drawn, found)[choices.counted].isfinite().all()
+
+
 def test_choices_without_times_are_refused(build: Build) -> None:
     with pytest.raises(ValueError, match=r"response times.*response_time="):
         ChoiceModel(program, agent, response_times=build)(some_choices())
@@ -177,6 +206,8 @@ def test_choices_without_times_are_refused(build: Build) -> None:
 def test_models_without_times_have_no_likelihood_of_them() -> None:
     with pytest.raises(ValueError, match="a model of response times"):
         ChoiceModel(program, agent).time_log_likelihood({}, some_choices())
+    with pytest.raises(ValueError, match="a model of response times"):
+        ChoiceModel(program, agent).draw_times({}, some_choices())
 
 
 def test_something_else_is_refused() -> None:

@@ -5,13 +5,24 @@ from .calibration import Calibration, calibrate
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser
+from .compare import Comparison, compare
 from .data_frame import from_dataframe, to_dataframe
-from .engines import NUTS, AdaptiveImportance, Engine, Flow, LowRank, MeanField, Variational
+from .engines import (
+    MAP,
+    NUTS,
+    AdaptiveImportance,
+    Engine,
+    Flow,
+    Laplace,
+    LowRank,
+    MeanField,
+    Variational,
+)
 from .fit import fit
 from .identifiability import Identifiability, identifiability
 from .learning_curve import LearningCurve, learning_curve
-from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
 from .many import fit_many
+from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
 from .of_trajectory import from_trajectory
 from .peers import RescorlaWagner
 from .populations import (
@@ -35,6 +46,7 @@ from .tabular import FixedTables
 from .tasks import Task
 
 __all__ = [
+    "MAP",
     "NUTS",
     "AdaptiveImportance",
     "BehaviorFit",
@@ -43,6 +55,7 @@ __all__ = [
     "ChoiceModel",
     "Choices",
     "Chooser",
+    "Comparison",
     "Conditions",
     "Correlated",
     "DriftDiffusion",
@@ -54,6 +67,7 @@ __all__ = [
     "Hierarchical",
     "Horseshoe",
     "Identifiability",
+    "Laplace",
     "LearningCurve",
     "LeaveOneOut",
     "LogNormalTimes",
@@ -74,6 +88,7 @@ __all__ = [
     "Task",
     "Variational",
     "calibrate",
+    "compare",
     "fit",
     "fit_many",
     "from_dataframe",

@@ -8,7 +8,7 @@ import pyro
 import torch
 from torch import Tensor
 
-from ...learning.compilation import Backend
+from ...learning.compilation import Backend, Run
 from ...learning.tracing import traced
 from .metric import Array
 from .target import Target
@@ -28,7 +28,7 @@ class Evaluator:
     def __init__(self, target: Target, chains: int, backend: Backend | None = None) -> None:
         self.target, self.chains = target, chains
         self._dtype = torch.get_default_dtype()
-        self._run = self._eager if backend is None else self._compiled(backend)
+        self._run: Run = self._eager if backend is None else self._compiled(backend)
 
     def __call__(self, points: Array) -> tuple[Array, Array]:
         """Log-densities ``(chains * cells,)`` and gradients ``(chains * cells, dim / cells)``."""
@@ -56,7 +56,7 @@ class Evaluator:
             log_probs = self.target.log_probs(leaf)
             return log_probs, torch.autograd.grad(log_probs.sum(), leaf)[0]
 
-    def _compiled(self, backend: Backend) -> Backend:
+    def _compiled(self, backend: Backend) -> Run:
         example = self.target.prior(self.chains)
         with pyro.validation_enabled(False), torch.random.fork_rng(devices=[]):
             graph = traced(self._eager, [example], [])

@@ -1,4 +1,4 @@
-"""Records as ArviZ data: groups with named dims and coordinates, to keep in netCDF."""
+"""Trajectories as data sets."""
 
 from __future__ import annotations
 
@@ -9,88 +9,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ._checks import complain, positive_int
-from .learning import TrainingRun
-from .records import ExpectedFreeEnergyTerms, Trajectory
-from .store.groups import attributes, groups, held
+from .._checks import complain
+from ..records import ExpectedFreeEnergyTerms, Trajectory
+from ..store.groups import attributes, groups
 
 if TYPE_CHECKING:
-    from arviz import InferenceData
-    from xarray import Dataset, DataTree
+    from xarray import Dataset
 
     Variable = tuple[tuple[str, ...], np.ndarray[Any, Any], dict[str, str]]
 
 TERMS = ("pragmatic", "epistemic", "novelty", "risk", "ambiguity", "total")
 NATS = {"units": "nats"}
 TAKEN = ("actions", "rewards", "time", "episode", "step", "chain", "draw")
-
-
-def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
-    r"""Turn a record into ArviZ data: ``InferenceData`` with ArviZ 0.x, ``DataTree`` with 1.x.
-
-    A :class:`~pyro_activeinf.Trajectory` gives these groups. Their ``time`` dim has the coordinates
-    ``episode`` and ``step``; batch dims come before it as ``batch_0``, ``batch_1``, ..; energies
-    are in nats. What is missing stays -1 (integers) or NaN.
-
-    - ``posterior``: draws of each state site, as positions in its support, with dims ``chain``,
-      ``draw``, .., ``time``. They are drawn from the beliefs of each step and site by itself,
-
-      .. math:: s_t^{(n)} \sim q(s_t), \quad n = 1, .., N,
-
-      with torch's generator, so that ``pyro.set_rng_seed`` fixes them. Being independent, they
-      have statistics but no convergence: ``arviz.summary(data, kind="stats")``;
-    - ``observed_data``: each observation site, ``actions`` and ``rewards``;
-    - ``beliefs``: the probabilities of each state site over ``<site>_value``; of a real one the
-      mean under its name and the standard deviation as ``<site>_spread``, over ``<site>_dim_0``,
-      .. (draws are then Gaussian with these moments);
-    - ``free_energy``: ``free_energy``, ``complexity``, ``accuracy`` and ``accuracy_per_site``;
-    - ``expected_free_energy``: of the plan, under q(pi): ``pragmatic``, ``epistemic``,
-      ``novelty``, ``risk``, ``ambiguity``, ``total``, and each as ``<term>_per_site``;
-    - ``policies``: ``action_probs`` over ``action`` (``action_0``, .. for several controls); where
-      policies were kept also ``policy_probs``, ``expected_free_energy`` and ``policy_actions``
-      over ``policy``, whose coordinate reads ``3-1``: action 3, then action 1 (``3,0-1,2`` for
-      several controls). Of real-valued actions ``policy`` counts the candidates of each step, and
-      ``policy_actions`` has the dims of time, ``policy``, ``horizon`` and of an action.
-
-    A :class:`~pyro_activeinf.learning.TrainingRun` has groups of its own:
-
-    - ``training``: ``free_energy`` (the loss), ``gradient_norm`` and ``seconds`` over ``step``;
-    - ``free_energy``: ``complexity`` and ``accuracy`` over those steps at which they were read off.
-
-    A slash in the name of a site becomes a dot, as netCDF keeps slashes for groups.
-
-    Args:
-        source: a :class:`~pyro_activeinf.Trajectory` or a
-            :class:`~pyro_activeinf.learning.TrainingRun`.
-        draws: number of draws N from the beliefs.
-
-    Returns:
-        Data that ArviZ's functions take; ``.to_netcdf(path)`` saves it and ``arviz.from_netcdf``
-        reads it back.
-
-    Raises:
-        TypeError: where ``source`` is nothing that can be exported.
-        ValueError: where ``draws`` is no positive integer, or a site has a name that the record
-            itself uses.
-
-    Reference: Kumar, Carroll, Hartikainen and Martin (2019), "ArviZ a unified library for
-    exploratory analysis of Bayesian models in Python", Journal of Open Source Software 4.
-
-    Example:
-        >>> import gymnasium as gym, pyro
-        >>> from pyro_activeinf import Agent, rollout
-        >>> from pyro_activeinf.models import TMaze
-        >>> from pyro_activeinf.planning import OpenLoop
-        >>> pyro.set_rng_seed(0)
-        >>> agent = Agent(TMaze(), planner=OpenLoop(2))
-        >>> run = rollout(agent, gym.make("pyro_activeinf/TMaze-v0"), episodes=2, progress=False)
-        >>> data = to_arviz(run)
-        >>> dict(data["beliefs"].sizes)
-        {'time': 6, 'context_value': 2, 'location_value': 4}
-        >>> data["policies"]["policy_probs"].sel(policy="3-1").dims
-        ('time',)
-    """
-    return held(groups(source, positive_int("draws", draws)))
 
 
 @groups.register(Trajectory)
@@ -103,23 +33,6 @@ def _groups_of_trajectory(source: Trajectory, draws: int) -> dict[str, Dataset]:
         "free_energy": _free_energy(source),
         "expected_free_energy": _expected_free_energy(source),
         "policies": _policies(source),
-    }
-
-
-@groups.register(TrainingRun)
-def _groups_of_training(source: TrainingRun, draws: int) -> dict[str, Dataset]:
-    from xarray import Dataset
-
-    taken = {"free_energy": source.losses, "gradient_norm": source.gradient_norms}
-    steps = {name: ("step", value.numpy(force=True)) for name, value in taken.items()}
-    steps["seconds"] = ("step", source.seconds.numpy(force=True))
-    terms = {"complexity": source.complexity, "accuracy": source.accuracy}
-    read = {name: ("step", value.numpy(force=True), NATS) for name, value in terms.items()}
-    facts = {"ending": source.ending, "compile_seconds": source.compile_seconds}
-    at = source.evaluated.numpy(force=True)
-    return {
-        "training": Dataset(steps, {"step": np.arange(source.steps)}, attributes() | facts),
-        "free_energy": Dataset(read, {"step": at}, attributes()),
     }
 
 

@@ -1,0 +1,16 @@
+"""Comparison of models of behavior."""
+
+from .bms import GroupSelection, exceedance, select
+from .comparison import Comparison, compare
+from .elpd import Elpd, loo, waic
+
+__all__ = [
+    "Comparison",
+    "Elpd",
+    "GroupSelection",
+    "compare",
+    "exceedance",
+    "loo",
+    "select",
+    "waic",
+]

@@ -1,0 +1,117 @@
+"""Fits of behavior as data sets.
+
+- ``posterior``: each latent site over ``chain``, ``draw`` and its plates, and each parameter over
+  ``chain``, ``draw``, ``subject``; event dims are ``<site>_dim_0``, ..;
+- ``sample_stats``: of a sampler, ``diverging``, ``energy``, ``tree_depth``, ..;
+- ``log_likelihood``: ``choice`` over ``chain``, ``draw``, ``observation`` (the choices that count,
+  one after another, with the coordinates ``observation_subject`` and ``observation_trial``), and
+  ``choice_by_subject`` over ``chain``, ``draw``, ``subject``; likewise ``response_time``; nats.
+  ``arviz.loo(data, var_name="choice")`` leaves out one choice, ``"choice_by_subject"`` a subject;
+- ``posterior_predictive``, ``prior_predictive``: ``choice`` over ``chain``, ``draw``, ``subject``,
+  ``trial``, drawn one step ahead: given what was done and seen before;
+- ``prior``: as ``posterior``;
+- ``observed_data``: ``choice`` (and ``response_time``) over ``subject``, ``trial``;
+- ``constant_data``: ``present``, ``start``, ``cue_<site>``, ``outcome_<site>``,
+  ``condition_<name>`` over ``subject``, ``trial``, and ``covariate_<name>`` over ``subject``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..behavior import BehaviorFit, Choices
+from ..behavior.data_sets import SAMPLED, dataset, drawn, event_dims, labels
+from ..store.groups import groups
+
+if TYPE_CHECKING:
+    from xarray import Dataset
+
+    Variables = dict[str, tuple[Sequence[str], Any]]
+
+ROWS = ("subject", "trial")
+NATS = {"units": "nats"}
+
+
+@groups.register(BehaviorFit)
+def _groups_of_fit(source: BehaviorFit, draws: int) -> dict[str, Dataset]:
+    choices, named = source.choices, labels(source.choices)
+    latents, parameters = source.prior(draws)
+    found = {
+        "posterior": dataset(_sampled(source, source.draws, source.parameters), named),
+        "prior": dataset(_sampled(source, latents, parameters), named),
+        "posterior_predictive": dataset(_foretold(source.foretold()), named),
+        "prior_predictive": dataset(_foretold(source.foretold(parameters)), named),
+        "log_likelihood": _log_likelihood(source),
+        "observed_data": dataset(observed(choices), named),
+        "constant_data": dataset(constant(choices), named),
+    }
+    statistics = source.found.statistics
+    if statistics:
+        variables = {name: (SAMPLED, value) for name, value in statistics.items()}
+        found["sample_stats"] = dataset(variables, {})
+    return found
+
+
+def _sampled(
+    source: BehaviorFit, latents: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
+) -> Variables:
+    plates = {**dict.fromkeys(parameters, ("subject",)), **source.dims}
+    return dict(drawn({**parameters, **latents}, plates))
+
+
+def _foretold(actions: Tensor) -> Variables:
+    return {"choice": ((*SAMPLED, *ROWS), actions)}
+
+
+def _log_likelihood(source: BehaviorFit) -> Dataset:
+    choices = source.choices
+    variables, coords = _pointwise("choice", source.log_likelihood, choices.counted, "observation")
+    if source.model.response_times is not None:
+        timed = source.time_log_likelihood
+        more = _pointwise("response_time", timed, choices.timed, "timed_observation")
+        variables, coords = {**variables, **more[0]}, {**coords, **more[1]}
+    for dim in ("observation", "timed_observation"):
+        if f"{dim}_subject" in coords:
+            rows = coords[f"{dim}_subject"][1]
+            coords[f"{dim}_subject"] = (dim, np.asarray(choices.subjects)[rows])
+    found = dataset(variables, {**labels(choices), **coords})
+    for variable in found.data_vars.values():
+        variable.attrs.update(NATS)
+    return found
+
+
+def _pointwise(
+    name: str, value: Tensor, counted: Tensor, dim: str
+) -> tuple[Variables, dict[str, Any]]:
+    subjects, trials = (index.numpy() for index in counted.nonzero(as_tuple=True))
+    variables: Variables = {
+        name: ((*SAMPLED, dim), value[..., counted]),
+        f"{name}_by_subject": ((*SAMPLED, "subject"), torch.where(counted, value, 0.0).sum(-1)),
+    }
+    return variables, {f"{dim}_subject": (dim, subjects), f"{dim}_trial": (dim, trials)}
+
+
+def observed(choices: Choices) -> Variables:
+    """What was done, over subjects and trials; -1 or NaN where missing."""
+    found: Variables = {"choice": (ROWS, choices.actions)}
+    if choices.response_times is not None:
+        found["response_time"] = (ROWS, choices.response_times)
+    return found
+
+
+def constant(choices: Choices) -> Variables:
+    """What was shown, and who the subjects are."""
+    found: Variables = {"present": (ROWS, choices.present), "start": (ROWS, choices.starts)}
+    kinds = {"cue": choices.cues, "outcome": choices.outcomes, "condition": choices.conditions}
+    for kind, sites in kinds.items():
+        for site, value in sites.items():
+            name = f"{kind}_{site}"
+            found[name] = ((*ROWS, *event_dims(name, value.dim() - 2)), value)
+    for name, values in choices.covariates.items():
+        found[f"covariate_{name}"] = (("subject",), np.asarray(values))
+    return found

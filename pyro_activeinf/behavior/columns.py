@@ -34,7 +34,7 @@ def check_columns(frame: pd.DataFrame, argument: str, names: Iterable[Any]) -> N
     for name in names:
         if name in known:
             continue
-        similar = get_close_matches(str(name), [str(each) for each in known], n=3, cutoff=0.5)
+        similar = get_close_matches(str(name), [str(each) for each in known], n=3)
         way_out = f"Did you mean {', '.join(map(repr, similar))}?" if similar else ""
         raise ValueError(complain(argument, f"a column among {known}", repr(name), way_out))
 

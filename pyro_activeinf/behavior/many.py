@@ -10,7 +10,6 @@ from typing import Any
 
 from .._checks import complain
 from ..jobs import Job, Report, run_many
-from ..store.groups import attributes, groups
 from .behavior_fit import BehaviorFit
 from .engines import Engine
 from .fit import fit
@@ -77,19 +76,3 @@ def _fitted(job: Job, engine: Engine | None, **options: Any) -> BehaviorFit:
         expected = "functions that return (model, choices)"
         raise TypeError(complain("jobs", expected, f"{job.function!r}, which returned {made!r}"))
     return fit(*made, engine, progress=False, **options)
-
-
-@groups.register(BehaviorFit)  # until export has it
-def _groups_of_fit(source: BehaviorFit, draws: int) -> dict[str, Any]:
-    from xarray import Dataset
-
-    dims = ("chain", "draw", "subject")
-    posterior = {
-        name: ((*dims, *(f"{name}_dim_{i}" for i in range(v.dim() - 3))), v.numpy(force=True))
-        for name, v in source.parameters.items()
-    }
-    likelihood = {"choice": ((*dims, "trial"), source.log_likelihood.numpy(force=True))}
-    return {
-        "posterior": Dataset(posterior, attrs=attributes()),
-        "log_likelihood": Dataset(likelihood, attrs=attributes()),
-    }

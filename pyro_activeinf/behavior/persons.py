@@ -61,13 +61,12 @@ def persons(
     Raises:
         ValueError: where an ``if`` of the function depends on a parameter.
     """
-    batch = torch.broadcast_shapes(*(_batch(v, events[k]) for k, v in parameters.items()))
-    flat = {name: _flat(value, events[name], batch) for name, value in parameters.items()}
+    batch, flat = laid_out(parameters, events)
     made: list[Any] = []
 
     def one(values: Mapping[str, Tensor]) -> dict[str, Any]:
         made.append(kind(build(values)))
-        return _tensors(made[-1])
+        return tensors_of(made[-1])
 
     try:
         with Agreeing():
@@ -81,6 +80,14 @@ def persons(
         return one_by_one(build, flat, batch, why)
     whole = pytree.tree_map(lambda value: value.unflatten(0, batch), found)
     return replace(made[-1], **whole)
+
+
+def laid_out(
+    parameters: Mapping[str, Tensor], events: Mapping[str, int]
+) -> tuple[torch.Size, dict[str, Tensor]]:
+    """The batch shape of parameters, and their values ``(persons, *event)``."""
+    batch = torch.broadcast_shapes(*(_batch(v, events[k]) for k, v in parameters.items()))
+    return batch, {name: _flat(value, events[name], batch) for name, value in parameters.items()}
 
 
 def _no_common_form(error: Exception, build: Build, flat: Mapping[str, Tensor]) -> str | None:
@@ -104,7 +111,7 @@ def _flat(value: Tensor, event: int, batch: Sequence[int]) -> Tensor:
     return value.expand(*batch, *inner).reshape(math.prod(batch), *inner)
 
 
-def _tensors(made: Any) -> dict[str, Any]:
+def tensors_of(made: Any) -> dict[str, Any]:
     """Fields that hold tensors only."""
     held = {f.name: getattr(made, f.name) for f in fields(made)}
     return {name: value for name, value in held.items() if _of_tensors(value)}
@@ -125,19 +132,12 @@ class Agreeing(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Look below ``vmap`` where a tensor is turned into a Python value."""
-        batched = bool(args) and isinstance(args[0], Tensor) and functorch.is_batchedtensor(args[0])
-        if not batched or func not in _ASKED:
+        first = args[0] if args else None
+        if not (isinstance(first, Tensor) and functorch.is_batchedtensor(first) and asked(func)):
             return func(*args, **(kwargs or {}))
-        if func is Tensor.register_hook:
-            return None  # nobody outside has this tensor
-        inner = args[0]
-        while functorch.is_batchedtensor(inner):
-            inner = functorch.get_unwrapped(inner)
-        if func is torch._is_all_true:
-            return inner.all()
-        if func == _NEEDS_GRADIENT:
-            return inner.requires_grad
-        return _agreed(func, inner)
+        inner = below(first)
+        found = known(func, first, inner, inner.requires_grad)
+        return agreed(func, inner) if found is None else found[0]
 
 
 _NEEDS_GRADIENT = Tensor.requires_grad.__get__  # type: ignore[attr-defined]
@@ -153,7 +153,35 @@ _ASKED = {
 }
 
 
-def _agreed(func: Any, inner: Tensor) -> Any:
+def asked(func: Any) -> bool:
+    """Whether a function makes a Python value of a tensor."""
+    return func in _ASKED
+
+
+def below(tensor: Tensor) -> Tensor:
+    """The tensor of all persons below a tensor of one of them; any other as it is."""
+    while functorch.is_batchedtensor(tensor):
+        tensor = functorch.get_unwrapped(tensor)
+    return tensor
+
+
+def known(func: Any, tensor: Tensor, inner: Tensor, trained: bool) -> tuple[Any] | None:
+    """What is known whatever the values are; ``None`` for a question about them."""
+    if func is torch._is_all_true:
+        return (inner.all(),)
+    if func is Tensor.register_hook:
+        return (None,)  # nobody outside has this tensor
+    if func == _NEEDS_GRADIENT:
+        return (trained if functorch.is_batchedtensor(tensor) else func(tensor),)
+    return None
+
+
+def agreed(func: Any, inner: Tensor) -> Any:
+    """The answer that is the same for all persons.
+
+    Raises:
+        ValueError: where there is none.
+    """
     values = inner.detach().flatten()
     if bool((values != values[0]).any()):
         raise ValueError(

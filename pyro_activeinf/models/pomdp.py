@@ -179,7 +179,8 @@ class POMDP(GenerativeModel):
         for name, b, deps, acts in parts:
             index = [state[d] for d in deps] + [controls[c] for c in acts]
             if _axes(b) > len(index):  # an axis of size one: not controlled
-                index.append(torch.zeros((), dtype=torch.long, device=state[0].device))
+                ones = [1] * state[0].dim()  # tracers cannot follow an index without dims
+                index.append(torch.zeros(ones, dtype=torch.long, device=state[0].device))
             moved.append(pyro.sample(name, _drawn(b, index)))
         return tuple(moved)
 

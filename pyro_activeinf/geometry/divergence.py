@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.distributions import kl_divergence
 
 from .._checks import complain
 from .autodiff import jacobian, matvec, solve
@@ -18,6 +20,25 @@ if TYPE_CHECKING:
 STEPS = 100
 
 
+@dataclass(frozen=True, eq=False)
+class _Flat:
+    """A family that is flat in one pair of coordinates, and what the other one is orthogonal to."""
+
+    origin: Tensor  # (*batch, d)
+    directions: Tensor  # (k, d)
+    out: Callable[[Tensor], Tensor]  # to usual coordinates
+    across: Callable[[Tensor], Tensor]  # the other pair of coordinates, from usual ones
+
+    def place(self, s: Tensor) -> Tensor:
+        """Usual coordinates of a member ``(*batch, k)``."""
+        return self.out(self.origin + s @ self.directions)
+
+
+def _at(family: ExponentialFamily, point: Point) -> ExponentialFamily:
+    found = family.near(point)
+    return found if isinstance(found, ExponentialFamily) else family
+
+
 class Dually:
     """Natural and mean coordinates, and what is defined by them."""
 
@@ -26,7 +47,7 @@ class Dually:
 
     def natural(self, point: Point) -> Tensor:
         r"""Natural coordinates :math:`\theta`: ``(*batch, d)``."""
-        return self._exponential.natural(self.point(point))
+        return _at(self._exponential, point).natural(self.point(point))
 
     def mean(self, point: Point) -> Tensor:
         r"""Mean coordinates :math:`\eta = E[T(x)]`: ``(*batch, d)``."""
@@ -42,7 +63,11 @@ class Dually:
 
     def kl(self, point: Point, other: Point) -> Tensor:
         r"""KL divergence :math:`KL[p \| q]` in nats: ``(*batch)``."""
-        return self.family.kl(self.point(point), self.point(other, "other"))
+        x, y = self.point(point), self.point(other, "other")
+        p, q = self.family.near(point), self.family.near(other)
+        if p is q:
+            return self.family.kl(x, y)
+        return kl_divergence(p.distribution(x), q.distribution(y))
 
     def bregman(self, point: Point, other: Point) -> Tensor:
         r"""Bregman divergence of the log partition function: ``(*batch)``, in nats.
@@ -51,8 +76,8 @@ class Dually:
                   = KL[q \| p]
         """
         family = self._exponential
-        x, y = self.point(point), self.point(other, "other")
-        p, q = family.natural(x), family.natural(y)
+        y = self.point(other, "other")
+        p, q = self.natural(point), self.natural(other)
         slope = ((p - q) * family.mean(y)).sum(-1)
         return family.log_partition(p) - family.log_partition(q) - slope
 
@@ -70,13 +95,9 @@ class Dually:
             ValueError: there is no nearest point inside the domain.
         """
         family = self._exponential
-        x, start = self.point(point), self.point(base, "base")
-        origin, target = family.natural(start), family.mean(x)
-
-        def gap(y: Tensor) -> Tensor:
-            return matvec(directions, family.mean(y) - target)
-
-        return self._flat(x, origin, directions, family.from_natural, gap, self._kl_from(x))
+        x = self.point(point)
+        e_flat = _Flat(self.natural(base), directions, family.from_natural, family.mean)
+        return self._nearest(x, e_flat, lambda y: family.kl(x.expand_as(y), y))
 
     def e_projection(self, point: Point, base: Point, directions: Tensor) -> Tensor:
         r"""The nearest point of an m-flat family, by an e-geodesic: ``(*batch, d)``.
@@ -92,46 +113,28 @@ class Dually:
             ValueError: there is no nearest point inside the domain.
         """
         family = self._exponential
-        x, start = self.point(point), self.point(base, "base")
-        origin, target = family.mean(start), family.natural(x)
+        x = self.point(point)
+        m_flat = _Flat(self.mean(base), directions, family.from_mean, family.natural)
+        return self._nearest(x, m_flat, lambda y: family.kl(y, x.expand_as(y)))
 
-        def gap(y: Tensor) -> Tensor:
-            return matvec(directions, family.natural(y) - target)
-
-        return self._flat(
-            x, origin, directions, family.from_mean, gap, lambda y: family.kl(y, x.expand_as(y))
-        )
-
-    def _kl_from(self, x: Tensor) -> Callable[[Tensor], Tensor]:
-        return lambda y: self.family.kl(x.expand_as(y), y)
-
-    def _flat(
-        self,
-        x: Tensor,
-        origin: Tensor,
-        directions: Tensor,
-        out: Callable[[Tensor], Tensor],
-        gap: Callable[[Tensor], Tensor],
-        height: Callable[[Tensor], Tensor],
-    ) -> Tensor:
+    def _nearest(self, x: Tensor, flat: _Flat, height: Callable[[Tensor], Tensor]) -> Tensor:
         """Newton's method along the directions, with steps halved until KL falls."""
-        batch = torch.broadcast_shapes(x.shape[:-1], origin.shape[:-1])
-        s = x.new_zeros(*batch, len(directions))
+        target = flat.across(x)
+        batch = torch.broadcast_shapes(x.shape[:-1], flat.origin.shape[:-1])
+        s = x.new_zeros(*batch, len(flat.directions))
 
-        def place(s: Tensor) -> Tensor:
-            return out(origin + s @ directions)
+        def gap(s: Tensor) -> Tensor:
+            return matvec(flat.directions, flat.across(flat.place(s)) - target)
 
         for _ in range(STEPS):
-            miss = gap(place(s))
-            step = -solve(jacobian(lambda s: gap(place(s)), s), miss)
-            s = s + self._shortened(s, step, place, height)
+            step = -solve(jacobian(gap, s), gap(s))
+            s = s + self._shortened(s, step, flat.place, height)
             if bool((step.abs() <= 1e-13 * (1 + s.abs())).all()):
                 break
-        end = place(s)
         if not bool((step.abs() <= 1e-7 * (1 + s.abs())).all()):
             got = "none found inside the domain"
             raise ValueError(complain("directions", "a family with a nearest point", got))
-        return self.family.checked("directions", end)
+        return self.family.checked("directions", flat.place(s))
 
     def _shortened(
         self,

@@ -44,6 +44,10 @@ def _as_it_is(point: Tensor) -> Tensor:
     return point
 
 
+def _no_better(point: Any) -> None:
+    """Usual coordinates say all."""
+
+
 class Family(ABC):
     """A family of distributions with coordinates ``(*batch, d)``.
 
@@ -53,6 +57,7 @@ class Family(ABC):
     name: str
     domain: str  # what usual coordinates have to be, in words
     read: Map = staticmethod(_as_it_is)  # usual coordinates from numbers that stand for a point
+    exactly: Callable[[Any], Family | None] = staticmethod(_no_better)
     closed: Closed = Closed()
     kinds: tuple[type, ...] = ()  # classes of distributions that are read; all, if none is said
 
@@ -87,6 +92,10 @@ class Family(ABC):
     def reads(self, distribution: Any) -> bool:
         """Whether a distribution is of a class that is read."""
         return not self.kinds or isinstance(distribution, self.kinds)
+
+    def near(self, point: Any) -> Family:
+        """The same family, which knows what usual coordinates of a point round off."""
+        return self.exactly(point) or self
 
     def checked(self, argument: str, point: Tensor) -> Tensor:
         """The coordinates, or an error where they are outside the domain."""

@@ -57,7 +57,7 @@ class Manifold(ABC):
     unit: str = ""  # of lengths, as it is written after a number
 
     @abstractmethod
-    def local(self, point: Tensor) -> Local:
+    def local(self, point: Point) -> Local:
         """Metric and connections near a point."""
 
     @abstractmethod
@@ -96,7 +96,8 @@ class Manifold(ABC):
             TypeError: it is neither.
             ValueError: it is outside the domain.
         """
-        return self.family.checked(argument, self.coordinates(point, argument))
+        x = self.coordinates(point, argument)
+        return self.family.near(point).checked(argument, x)
 
     def coordinates(self, point: Point, argument: str = "point") -> Tensor:
         """Usual coordinates, whether they are in the domain or not."""
@@ -123,12 +124,12 @@ class Manifold(ABC):
     def metric(self, point: Point) -> Tensor:
         """The metric in usual coordinates: ``(*batch, d, d)``."""
         x = self.point(point)
-        return self.local(x).metric(x)
+        return self.local(point).metric(x)
 
     def inner(self, point: Point, vector: Tensor, other: Tensor) -> Tensor:
         r"""Inner product :math:`g_{ij} v^i w^j`: ``(*batch)``."""
         x = self.point(point)
-        return (self.flat(x, vector) * tangent("other", x, other)).sum(-1)
+        return (self.flat(point, vector) * tangent("other", x, other)).sum(-1)
 
     def norm(self, point: Point, vector: Tensor) -> Tensor:
         r"""Length :math:`\sqrt{g_{ij} v^i v^j}` of a vector: ``(*batch)``."""
@@ -137,17 +138,17 @@ class Manifold(ABC):
     def flat(self, point: Point, vector: Tensor) -> Tensor:
         r"""The covector :math:`g_{ij} v^j` of a vector: ``(*batch, d)``."""
         x = self.point(point)
-        return matvec(self.metric(x), tangent("vector", x, vector))
+        return matvec(self.metric(point), tangent("vector", x, vector))
 
     def sharp(self, point: Point, covector: Tensor) -> Tensor:
         r"""The vector :math:`g^{ij} c_j` of a covector, a gradient say: ``(*batch, d)``."""
         x = self.point(point)
-        return solve(self.metric(x), tangent("covector", x, covector))
+        return solve(self.metric(point), tangent("covector", x, covector))
 
     def christoffel(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Christoffel symbols :math:`\Gamma^k_{ij}` as ``[.., k, i, j]``."""
         x = self.point(point)
-        return self.local(x).raised(x, alpha)
+        return self.local(point).raised(x, alpha)
 
     def riemann(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Curvature tensor :math:`R^l{}_{kij}` as ``[.., l, k, i, j]``: ``(*batch, d, d, d, d)``.
@@ -156,7 +157,7 @@ class Manifold(ABC):
                   + \Gamma^l_{im} \Gamma^m_{jk} - \Gamma^l_{jm} \Gamma^m_{ik}
         """
         x = self.point(point)
-        local = self.local(x)
+        local = self.local(point)
         symbols = local.raised(x, alpha)
         change = jacobian(lambda y: local.raised(y, alpha), x)  # (.., l, j, k, i)
         half = torch.einsum("...ljki->...lkij", change)
@@ -204,7 +205,7 @@ class Manifold(ABC):
         d = x.shape[-1]
         if d == 1:
             return torch.zeros_like(x[..., 0])
-        return self.scalar_curvature(x, alpha) / (d * (d - 1))
+        return self.scalar_curvature(point, alpha) / (d * (d - 1))
 
     def length(self, along: Curve, nodes: int = 200) -> Tensor:
         """Length of a curve, by the trapezoid rule: ``(*batch)``."""

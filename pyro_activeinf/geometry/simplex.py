@@ -24,23 +24,38 @@ class Categorical(ExponentialFamily):
     All of them, which sum to one, are read as well. Part of a sphere, curvature 1/4:
 
     .. math:: d = 2 \arccos \sum_i \sqrt{p_i q_i}
+
+    One minus the others knows the last to 1e-16 only. Where it is smaller than they, give a
+    distribution or all probabilities: then it has all digits, however small it is.
+
+    Args:
+        known: all probabilities at a place, ``(*batch, k)``, whose last one is exact near there.
     """
 
     name, domain = "Categorical", "positive probabilities that sum to less than 1 without the last"
     kinds = (torch_dist.Categorical, torch_dist.OneHotCategorical)
 
-    def __init__(self) -> None:
+    def __init__(self, known: Tensor | None = None) -> None:
         self._dual = Logits()
-        self.read = but_last
+        self._known = None if known is None else known.detach()
+        self.read, self.exactly = but_last, exactly
         self.closed = Closed(
             isometry=Isometry(
                 Sphere(),
-                lambda p: full(p).sqrt(),
+                lambda p: self.full(p).sqrt(),
                 lambda y: y[..., :-1].square(),
                 lambda y: (y > 0).all(-1),
-                lambda p: (p >= 0).all(-1) & (p.sum(-1) <= 1 + slack(p)),
+                lambda p: (self.full(p) >= 0).all(-1) & (p.sum(-1) <= 1 + slack(p)),
             )
         )
+
+    def full(self, point: Tensor) -> Tensor:
+        """All probabilities, from all but the last."""
+        if self._known is None:
+            last = 1 - point.sum(-1, keepdim=True)
+        else:
+            last = self._known[..., -1:] + (self._known[..., :-1] - point).sum(-1, keepdim=True)
+        return torch.cat([point.expand(*last.shape[:-1], -1), last.clamp(min=0.0)], -1)
 
     def coordinates(self, distribution: Any) -> Tensor:
         """Probabilities but the last."""
@@ -48,11 +63,11 @@ class Categorical(ExponentialFamily):
 
     def distribution(self, point: Tensor) -> Any:
         """The distribution."""
-        return dist.Categorical(full(point))
+        return self._dual.distribution(self._dual.natural(self.full(point)))
 
     def valid(self, point: Tensor) -> Tensor:
         """Whether all probabilities are positive."""
-        return positive(full(point))
+        return positive(self.full(point))
 
     def free(self, point: Tensor) -> Tensor:
         """Logarithms, relative to that of the last."""
@@ -68,7 +83,7 @@ class Categorical(ExponentialFamily):
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithms, relative to that of the last."""
-        logits = self._dual.natural(full(point))
+        logits = self._dual.natural(self.full(point))
         return logits[..., :-1] - logits[..., -1:]
 
     def from_natural(self, natural: Tensor) -> Tensor:
@@ -92,6 +107,15 @@ class Categorical(ExponentialFamily):
         return kl_divergence(self.distribution(point), self.distribution(other))
 
 
+def exactly(point: Any) -> Categorical | None:
+    """The family near a distribution, or near all probabilities, whose last one it then knows."""
+    if isinstance(point, Tensor):
+        whole = point.dim() > 0 and point.shape[-1] > 1 and but_last(point) is not point
+        return Categorical(point) if whole else None
+    probs = getattr(point, "probs", None)
+    return None if probs is None else Categorical(probs)
+
+
 def _with_last(natural: Tensor) -> Tensor:
     """Logits of all, that of the last is 0."""
     return torch.cat([natural, torch.zeros_like(natural[..., :1])], -1)
@@ -106,11 +130,6 @@ def but_last(point: Tensor) -> Tensor:
     """Drop the last of probabilities that sum to one, which those inside do not."""
     whole = (point.detach().sum(-1) - 1).abs() <= slack(point)
     return point[..., :-1] if point.shape[-1] > 1 and bool(whole.all()) else point
-
-
-def full(point: Tensor) -> Tensor:
-    """All probabilities, from all but the last."""
-    return torch.cat([point, (1 - point.sum(-1, keepdim=True)).clamp(min=0.0)], -1)
 
 
 class Concentrations(ExponentialFamily):

@@ -16,7 +16,7 @@ from .curves import Curve, Formula, Polynomial, SpaceGeodesic
 from .divergence import Dually
 from .equation import AutodiffEquation, Equation
 from .estimate import MetricEstimate, estimate
-from .family import ExponentialFamily, Isometry
+from .family import ExponentialFamily, Family
 from .local import Local
 from .manifold import Manifold, Point, polyline, tangent
 from .ode import shoot, spectral
@@ -66,9 +66,9 @@ class StatisticalManifold(Dually, Manifold):
     def __init__(self, family: Any) -> None:
         self.family = family_of(family)
 
-    def local(self, point: Tensor) -> Local:
+    def local(self, point: Point) -> Local:
         """Metric and connections near a point."""
-        return self.family.local(point)
+        return self.family.near(point).local(self.coordinates(point))
 
     def cubic(self, point: Point) -> Tensor:
         r"""The Amari-Chentsov tensor :math:`E[\partial_i l\, \partial_j l\, \partial_k l]`.
@@ -76,7 +76,7 @@ class StatisticalManifold(Dually, Manifold):
         It is the difference of the m- and the e-connection: ``(*batch, d, d, d)``.
         """
         x = self.point(point)
-        e, m = self.local(x).connections(x)
+        e, m = self.local(point).connections(x)
         return m - e
 
     def sampled_metric(self, point: Point, num_samples: int = 10_000) -> MetricEstimate:
@@ -97,14 +97,15 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: the geodesic leaves the domain before.
         """
         x, v = self._pair(point, vector)
-        straight = self._straight(x, alpha)
+        family = self.family.near(point)
+        straight = _straight(family, x, alpha)
         if straight is not None:
             into, out = straight
             here = into(x)
             return self._reached(out(natural_step(here, here + rate(into, x, v), time)))
         v = v * time
-        if alpha == 0 and self.family.closed.isometry is not None:
-            isometry = self.family.closed.isometry
+        if alpha == 0 and family.closed.isometry is not None:
+            isometry = family.closed.isometry
             end = isometry.space.exp(isometry.into(x), rate(isometry.into, x, v))
             if not bool(isometry.inside(end).all()):
                 raise self._outside(end)
@@ -123,14 +124,14 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: none is found.
         """
         x, y = self._two(point, other)
-        straight = self._straight(x, alpha)
-        if straight is not None:
-            into, _ = straight
-            return solve(jacobian(into, x), into(y) - into(x))
-        isometry = self.family.closed.isometry
-        if alpha == 0 and isometry is not None:
+        family, far = self.family.near(point), self.family.near(other)
+        straight, there = _straight(family, x, alpha), _straight(far, x, alpha)
+        if straight is not None and there is not None:
+            return solve(jacobian(straight[0], x), there[0](y) - straight[0](x))
+        isometry, end = family.closed.isometry, far.closed.isometry
+        if alpha == 0 and isometry is not None and end is not None:
             start = isometry.into(x)
-            return rate(isometry.out, start, isometry.space.log(start, isometry.into(y)))
+            return rate(isometry.out, start, isometry.space.log(start, end.into(y)))
         if alpha == 0 and self.family.closed.log is not None:
             return self.family.closed.log(x, y)
         path = self._path(x, y, alpha)
@@ -143,10 +144,11 @@ class StatisticalManifold(Dually, Manifold):
         Points at an end of the domain at a finite distance, such as a probability of 0, may be
         given here.
         """
-        isometry = self.family.closed.isometry
-        x, y = self._two(point, other, isometry)
-        if isometry is not None:
-            return isometry.space.distance(isometry.into(x), isometry.into(y))
+        isometry = self.family.near(point).closed.isometry
+        end = self.family.near(other).closed.isometry
+        x, y = self._two(point, other, border=True)
+        if isometry is not None and end is not None:
+            return isometry.space.distance(isometry.into(x), end.into(y))
         v = self.log_map(x, y)
         square = torch.where((x == y).all(-1), 0.0, self.inner(x, v, v))
         return root(square)  # with a gradient of zero at equal points, where it has a corner
@@ -170,21 +172,23 @@ class StatisticalManifold(Dually, Manifold):
         if (other is None) == (velocity is None):
             got = "both" if velocity is not None else "neither"
             raise ValueError(complain("other, velocity", "one of them", got))
-        isometry = self.family.closed.isometry if alpha == 0 else None
-        if isometry is not None and velocity is None:
-            start, end = (isometry.into(x) for x in self._two(point, other, isometry))
-            return SpaceGeodesic(isometry, start, isometry.space.log(start, end))
+        isometry = self.family.near(point).closed.isometry if alpha == 0 else None
+        goal = self.family.near(other).closed.isometry if other is not None else None
+        if isometry is not None and goal is not None:
+            x, y = self._two(point, other, border=True)
+            start = isometry.into(x)
+            return SpaceGeodesic(isometry, start, isometry.space.log(start, goal.into(y)))
         x = self.point(point)
         closed = alpha == 0 and self.family.closed.log is not None
-        if velocity is None and (closed or self._straight(x, alpha) is not None):
-            velocity = self.log_map(x, other, alpha)
+        if velocity is None and (closed or _straight(self.family, x, alpha) is not None):
+            velocity = self.log_map(point, other, alpha)
         if velocity is None:
             x, y = self._two(x, other)
             return Polynomial(self._path(x, y, alpha), self.family.from_free)
         x, v = self._pair(x, velocity)
         if isometry is not None:
             return SpaceGeodesic(isometry, isometry.into(x), rate(isometry.into, x, v))
-        if self._straight(x, alpha) is not None or (alpha == 0 and self.family.closed.exp):
+        if _straight(self.family, x, alpha) is not None or (alpha == 0 and self.family.closed.exp):
             return self._formula(x, v, alpha)
         z, speed = self.family.free(x), rate(self.family.free, x, v)
         return Polynomial(spectral(self._equation(x, alpha), z, speed), self.family.from_free)
@@ -205,7 +209,7 @@ class StatisticalManifold(Dually, Manifold):
         curve = along if isinstance(along, Curve) else polyline(self.point(along, "along"))
         vector = tangent("vector", curve(0.0), vector)
         start, end = curve(0.0), curve(1.0)
-        straight = self._straight(end, alpha)
+        straight = _straight(self.family, end, alpha)
         if straight is not None:
             into, _ = straight
             return solve(jacobian(into, end), rate(into, start, vector.expand_as(start)))
@@ -249,30 +253,14 @@ class StatisticalManifold(Dually, Manifold):
 
         return AutodiffEquation(near, alpha)
 
-    def _straight(self, x: Tensor, alpha: float) -> tuple[Any, Any] | None:
-        """Coordinates in which alpha-geodesics are straight, if any, and the way back.
-
-        They are counted from the location of x.
-        """
-        family = self.family
-        if not isinstance(family, ExponentialFamily) or alpha not in (1, -1):
-            return None
-        shift = family.shift(x)
-        into, out = (
-            (family.natural, family.from_natural) if alpha == 1 else (family.mean, family.from_mean)
-        )
-        return lambda y: into(y - shift), lambda z: out(z) + shift
-
     def _pair(self, point: Point, vector: Tensor) -> tuple[Tensor, Tensor]:
         x = self.point(point)
         found = torch.broadcast_tensors(x, tangent("vector", x, vector))
         return found[0], found[1]
 
-    def _two(
-        self, point: Point, other: Point, isometry: Isometry | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def _two(self, point: Point, other: Point, border: bool = False) -> tuple[Tensor, Tensor]:
         """Both, which may be at a border that an isometry reaches."""
-        x, y = self._near(point, "point", isometry), self._near(other, "other", isometry)
+        x, y = self._near(point, "point", border), self._near(other, "other", border)
         if x.shape[-1] != y.shape[-1]:
             got = f"{y.shape[-1]} coordinates"
             raise ValueError(complain("other", f"{x.shape[-1]} coordinates", got))
@@ -280,12 +268,12 @@ class StatisticalManifold(Dually, Manifold):
         found = torch.broadcast_tensors(x.to(kind), y.to(kind))
         return found[0], found[1]
 
-    def _near(self, point: Point, argument: str, isometry: Isometry | None) -> Tensor:
-        x = self.coordinates(point, argument)
-        border = isometry.border if isometry is not None and x.dim() else None
-        if border is not None and bool(border(x).all()):
+    def _near(self, point: Point, argument: str, border: bool) -> Tensor:
+        x, family = self.coordinates(point, argument), self.family.near(point)
+        isometry = family.closed.isometry if border and x.dim() else None
+        if isometry is not None and isometry.border and bool(isometry.border(x).all()):
             return x
-        return self.family.checked(argument, x)
+        return family.checked(argument, x)
 
     def _reached(self, end: Tensor) -> Tensor:
         if not bool(self.family.valid(end).all()):
@@ -295,3 +283,17 @@ class StatisticalManifold(Dually, Manifold):
     def _outside(self, end: Tensor) -> ValueError:
         expected = f"one whose geodesic stays inside {self.family.name} with {self.family.domain}"
         return ValueError(complain("vector", expected, "one that leads outside", "Shorten it."))
+
+
+def _straight(family: Family, x: Tensor, alpha: float) -> tuple[Any, Any] | None:
+    """Coordinates in which alpha-geodesics are straight, if any, and the way back.
+
+    They are counted from the location of x.
+    """
+    if not isinstance(family, ExponentialFamily) or alpha not in (1, -1):
+        return None
+    shift = family.shift(x)
+    into, out = (
+        (family.natural, family.from_natural) if alpha == 1 else (family.mean, family.from_mean)
+    )
+    return lambda y: into(y - shift), lambda z: out(z) + shift

@@ -51,7 +51,7 @@ class WassersteinGaussians(Manifold):
     def __init__(self) -> None:
         self.family: Family = MultivariateNormal()
 
-    def local(self, point: Tensor) -> Local:
+    def local(self, point: Point) -> Local:
         """Metric and its connection."""
         return Riemannian(_metric)
 

@@ -140,9 +140,9 @@ def test_student_t_distributions_of_location_and_scale_are_a_half_plane() -> Non
         space.metric(x), torch.diag(torch.tensor([a, b])), atol=1e-12, rtol=0
     )
     gap = a / b * 0.4**2 + math.expm1(0.3) ** 2
-    expected = b**0.5 * math.acosh(1 + gap / (2 * math.exp(0.3)))
+    length = b**0.5 * math.acosh(1 + gap / (2 * math.exp(0.3)))
     velocity = space.log_map(x, y)
-    assert space.norm(x, velocity).item() == pytest.approx(expected, abs=1e-9)
+    assert space.norm(x, velocity).item() == pytest.approx(length, abs=1e-9)
     torch.testing.assert_close(space.exp_map(x, velocity), y, atol=1e-9, rtol=0)
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.func import grad, jacrev, vmap
+from torch.func import grad, jacrev
 
 from .._checks import complain, positive_int
 from ..compile.enumerate import HANDLERS
@@ -18,6 +18,7 @@ from .discrete_sums import is_discrete, summed
 from .factor import Means, Variable
 from .family import Family
 from .gaussian import Gaussian, MultivariateGaussian
+from .mapping import mapped
 from .transformed import Transformed
 
 Values = Mapping[str, Tensor]  # variable -> values (*batch, *event)
@@ -85,7 +86,7 @@ class Sampled(Approximation):
                 if not drawn:
                     return log_density(values)
                 one = partial(_with, log_density, values)
-                return vmap(one, randomness="different")(drawn).mean()
+                return mapped(one, drawn, "different").mean()
 
             return summed(average, discrete, means, self.count) if discrete else average({})
 
@@ -115,6 +116,8 @@ def _rsampled(variable: Variable, distribution: Any, count: int) -> Tensor:
         way_out = "Write it as an expected log density, a sum over values weighed by probabilities."
         expected = "variables whose samples have derivatives"
         raise ValueError(complain(variable.name, expected, kind, way_out))
+    if isinstance(distribution, torch.distributions.Wishart):  # whose checks stop gradients
+        return distribution._bartlett_sampling(torch.Size([count]))
     return distribution.rsample((count,))
 
 

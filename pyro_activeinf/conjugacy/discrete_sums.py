@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor
-from torch.func import vmap
 
 from .counts import Bernoulli, Categorical
 from .factor import Means, Variable
 from .family import DTYPE, Family
 from .listed import Listed
+from .mapping import mapped
 
 Values = Mapping[str, Tensor]  # variable -> values (*batch, *event)
 Function = Callable[[Values], Tensor]  # to a number
@@ -84,7 +84,7 @@ def _as_values(variables: Mapping[str, Variable], places: Tensor) -> dict[str, T
 
 
 def _mapped(function: Function, values: Values) -> Tensor:
-    return vmap(function, randomness="same", chunk_size=CHUNK)(dict(values))
+    return mapped(function, values, rows=CHUNK)
 
 
 def _of_all(

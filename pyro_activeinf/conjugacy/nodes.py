@@ -28,7 +28,7 @@ from .transformed import Transformed
 class Nodes:
     """Values for interpolation, and how their weights follow from mean coordinates."""
 
-    values: Tensor  # (nodes, *event)
+    values: Tensor  # (nodes, *event), or (nodes, *batch, *event) where bounds are in a batch
     basis: Tensor | None  # (size + 1, nodes): weights = (1, mean) @ basis; None for mean itself
     extra: Tensor | None  # (*event): a value to try it on; None where it cannot fail
 
@@ -48,6 +48,7 @@ def nodes_of(family: Family) -> Nodes:
         return Nodes(family.values, None, None)
     values, extra = values_of(family)
     statistics = family.statistics(values)
+    statistics = statistics.reshape(len(values), -1, family.size)[:, 0]  # all alike
     rows = torch.cat([torch.ones_like(statistics[..., :1]), statistics], -1)
     certain = isinstance(family, Bernoulli)
     return Nodes(values, torch.linalg.pinv(rows), None if certain else extra)
@@ -115,7 +116,10 @@ def _(family: Poisson) -> tuple[Tensor, Tensor]:
 @values_of.register
 def _(family: Transformed) -> tuple[Tensor, Tensor]:
     values, extra = values_of(family.base)
-    return family.into(values), family.into(extra)
+    if not family.bounds:
+        return family.into(values), family.into(extra)
+    wide = values.reshape(len(values), *[1] * len(family.bounds))
+    return family.into(wide.expand(-1, *family.bounds)), family.into(extra.expand(family.bounds))
 
 
 def _uneven(dim: int) -> Tensor:

@@ -11,8 +11,9 @@ import pyro.distributions as dist
 import torch
 from pyro.distributions import Independent
 from torch import Tensor
-from torch.distributions import biject_to
+from torch.distributions import biject_to, constraints
 
+from .._checks import complain
 from .counts import Bernoulli, Beta, Categorical, Dirichlet
 from .factor import Variable
 from .family import Family
@@ -48,7 +49,8 @@ class Latent:
     def assign(self, nodes: Tensor) -> dict[str, Tensor]:
         """Nodes ``(rows, *event)``, each for all of the batch, as values of the site."""
         batch, event = self.variable.batch_shape, self.variable.family.event_shape
-        shaped = nodes.reshape(len(nodes), *[1] * len(batch), *event)
+        own = nodes.dim() > 1 + len(event)  # nodes of its own for each of the batch
+        shaped = nodes if own else nodes.reshape(len(nodes), *[1] * len(batch), *event)
         rows = shaped.expand(-1, *batch, *event).reshape(-1, *self.site.value.shape)
         return {self.name: rows.to(self.site.value.dtype)}
 
@@ -134,14 +136,37 @@ def _family(site: Site, fn: Any) -> Family:
             return make(fn)
     if is_discrete(fn):
         return listed_of(site.name, fn, site.value)
-    transform = biject_to(_support(fn))
+    if not site.value.numel():
+        expected, got = "a latent site with numbers", type(fn).__name__
+        raise ValueError(complain(site.name, expected, got, "Give it with obs=."))
+    transform = _transform(site, fn)
     with torch.no_grad():
         event = site.value.shape[site.value.dim() - len(fn.event_shape) :]
         free = transform.inv(site.value).shape[site.value.dim() - len(fn.event_shape) :]
     base = MultivariateGaussian(math.prod(free)) if free else Gaussian()
-    return Transformed(base, transform, tuple(free), tuple(event))
+    bounds = tuple(site.value.shape) if _differ(_support(fn)) and not event else ()
+    return Transformed(base, transform, tuple(free), tuple(event), bounds)
+
+
+def _differ(support: Any) -> bool:
+    """Whether bounds are in a batch."""
+    ends = (getattr(support, name, 0.0) for name in ("lower_bound", "upper_bound"))
+    return any(isinstance(end, Tensor) and end.numel() > 1 for end in ends)
+
+
+def _transform(site: Site, fn: Any) -> Any:
+    try:
+        return biject_to(_support(fn))
+    except NotImplementedError:
+        expected = "a latent site whose support is that of a transformed Gaussian"
+        way_out = "Write its value as a function of sites that have one."
+        raise ValueError(complain(site.name, expected, type(fn).__name__, way_out)) from None
 
 
 def _support(fn: Any) -> Any:
     """That of a mixture is that of its components, which all have the same."""
-    return fn.component_distribution.support if isinstance(fn, MIXTURE) else fn.support
+    found = fn.component_distribution.support if isinstance(fn, MIXTURE) else fn.support
+    low, high = getattr(found, "lower_bound", None), getattr(found, "upper_bound", None)
+    if isinstance(found, constraints.interval) and bool(torch.as_tensor(high).isinf().all()):
+        return constraints.greater_than(low)
+    return found

@@ -14,16 +14,16 @@ import torch
 from pyro import poutine
 from pyro.distributions import Independent
 from pyro.infer.inspect import TrackProvenance, is_sample_site
-from pyro.ops.provenance import get_provenance
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
 from .._checks import complain
 from ..compile.enumerate import HANDLERS
+from .mapping import UNMAPPED, mapped
+from .origins import origins
 
 CHUNK = 2**22  # numbers of a site that are computed at once
-UNMAPPED = (RuntimeError, ValueError, TypeError, IndexError, NotImplementedError)
 
 
 class Given(Messenger):
@@ -74,8 +74,13 @@ class Reading:
     def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._model, self._args = model, args
         self._seed = int(torch.randint(2**31, ()))
-        with HANDLERS, torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
-            trace = poutine.trace(Detached(model)).get_trace(*args)
+        try:
+            trace = _drawn(model, args)
+        except NotImplementedError as wrong:
+            expected = "a program whose latent sites can be drawn"
+            way_out = "Take a prior that has samples, or give the site a value with obs=."
+            got = str(wrong).partition("Trace Shapes")[0].strip() or "one that has no samples"
+            raise ValueError(complain("model", expected, got, way_out)) from wrong
         self._rows = {
             name: node["value"]
             for name, node in trace.nodes.items()
@@ -127,12 +132,7 @@ class Reading:
         if not count:
             return one({}).unsqueeze(0)
         rows = max(1, CHUNK // max(1, site.value.numel()))  # at once
-        try:
-            with warnings.catch_warnings():  # of slow spots; the program's own were seen before
-                warnings.simplefilter("ignore")
-                return torch.vmap(one, randomness="same", chunk_size=rows)(dict(grid))
-        except UNMAPPED:  # a program that does not broadcast is run again and again
-            return torch.stack([one({n: v[i] for n, v in grid.items()}) for i in range(count)])
+        return mapped(one, grid, rows=rows)
 
     @contextmanager
     def _same_draws(self) -> Iterator[None]:
@@ -140,6 +140,12 @@ class Reading:
         with HANDLERS, torch.random.fork_rng(devices=[]):
             torch.manual_seed(self._seed)
             yield
+
+
+def _drawn(model: Callable[..., Any], args: tuple[Any, ...]) -> Any:
+    """A trace of the program, with gradients of its parameters only."""
+    with HANDLERS, torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
+        return poutine.trace(Detached(model)).get_trace(*args)
 
 
 class Detached:
@@ -225,9 +231,17 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
         found = {}
         for name, node in nodes.items():
             fn: Any = node["fn"]
-            ups = get_provenance(fn.log_prob(node["value"])) - {name}
+            ups = _provenance(fn, node["value"], latent[: place.get(name, len(latent))]) - {name}
             found[name] = tuple(sorted((up for up in ups if up in place), key=place.__getitem__))
     return found
+
+
+def _provenance(fn: Any, value: Any, earlier: Sequence[str]) -> frozenset[str]:
+    """Where a log-density comes from; from all that is earlier, where that cannot be tracked."""
+    try:
+        return origins(fn, value)
+    except UNMAPPED + (AttributeError,):  # noqa: RUF005
+        return frozenset(earlier)
 
 
 def _site(node: Mapping[str, Any], parents: Sequence[str]) -> Site:

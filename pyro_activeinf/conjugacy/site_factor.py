@@ -113,7 +113,7 @@ class SiteFactor(Factor):
         for k, axis in enumerate(self.axes):
             if axis.name == self.name:
                 base = axis.latent.variable.family.log_base(axis.nodes.values)
-                return table - base.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
+                return table - _along(base, k, len(self.axes), table.dim())
         for latent in self.bent:
             if latent.name == self.name:
                 base = latent.variable.family.log_base(values[latent.name])
@@ -129,6 +129,13 @@ class SiteFactor(Factor):
         used = dims_used(self.axes, self.site, table.dim() - count)
         rest = [j + count for j in range(table.dim() - count) if j not in used]
         return table.sum(rest, keepdim=True) if rest else table
+
+
+def _along(base: Tensor, k: int, axes: int, dims: int) -> Tensor:
+    """Numbers of nodes ``(nodes,)``, or ``(nodes, *elements)``, along axis k of a table."""
+    if base.dim() == 1:
+        return base.reshape(*[1] * k, -1, *[1] * (dims - k - 1))
+    return base.reshape(*[1] * k, len(base), *[1] * (axes - k - 1), *base.shape[1:])
 
 
 def _floored(table: Tensor) -> Tensor:
@@ -201,8 +208,9 @@ def _straight(
     if axis.name == site.name:
         there = there - family.log_base(axis.nodes.extra)
         base = family.log_base(axis.nodes.values)
-        table = table - base.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
-    weights = axis.nodes.weights(family.statistics(axis.nodes.extra))
+        table = table - _along(base, k, len(axes), table.dim())
+    statistics = family.statistics(axis.nodes.extra).reshape(-1, family.size)[0]
+    weights = axis.nodes.weights(statistics)
     shaped = weights.reshape(*[1] * k, -1, *[1] * (table.dim() - k - 1))
     found = (table * shaped).sum(k, keepdim=True)
     size = (table * shaped).abs().amax(k, keepdim=True) + 1.0

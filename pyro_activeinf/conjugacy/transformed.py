@@ -22,6 +22,7 @@ class Transformed(Family):
     transform: Any  # of the unconstrained values
     free_shape: tuple[int, ...] = ()  # of an unconstrained value, which the vector holds
     value_shape: tuple[int, ...] = ()
+    bounds: tuple[int, ...] = ()  # batch shape of the values, where bounds differ within it
 
     @property
     def moments_type(self) -> Any:

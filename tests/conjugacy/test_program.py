@@ -362,3 +362,44 @@ def test_programs_are_read_in_several_threads() -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert max(pool.map(level, [0.0, 10.0])) < 1e-5
+
+
+def test_bounds_may_differ_within_a_plate() -> None:
+    low, high = torch.tensor([0.0, 1.0, 5.0]), torch.tensor([1.0, 4.0, 6.0])
+    x = torch.tensor([0.3, 2.0, 5.5])
+
+    def model(rows: slice) -> None:
+        with pyro.plate("rows", len(x[rows])):
+            place = pyro.sample("place", dist.Uniform(low[rows], high[rows]))
+            pyro.sample("x", dist.Normal(place, 0.5), obs=x[rows])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ApproximateMessageWarning)
+        together, _ = inferred(model, slice(None))
+        alone = [inferred(model, slice(i, i + 1))[0]["place"].base_dist.loc for i in range(3)]
+    found = together["place"].base_dist.loc
+    torch.testing.assert_close(found, torch.cat(alone), rtol=0, atol=0.05)  # of other noise
+
+
+def test_matrices_have_sampled_messages() -> None:
+    def model() -> None:
+        matrix = pyro.sample("matrix", dist.Wishart(torch.tensor(4.0), torch.eye(2)))
+        pyro.sample("x", dist.Normal(matrix.sum(), 1.0), obs=torch.tensor(3.0))
+
+    with pytest.warns(ApproximateMessageWarning, match="x has no conjugate messages to matrix"):
+        found, passing = inferred(model)
+    assert passing.free_energy.diff().max() < 1e-9
+    assert found["matrix"].mean.sum() < 8.0  # what the prior says
+
+
+@pytest.mark.parametrize(
+    ("make", "text"),
+    [
+        (lambda: dist.ImproperUniform(dist.constraints.real, (), ()), "whose latent sites can be"),
+        (lambda: dist.ProjectedNormal(torch.ones(3)), "whose support is that of a transformed"),
+        (lambda: dist.Unit(torch.tensor(0.0)), "a latent site with numbers"),
+    ],
+)
+def test_sites_without_a_belief_are_named(make: Any, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        Program.read(lambda: pyro.sample("x", make()), ())

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution
+
+from ..geometry import Legendre
 
 DTYPE = (
     torch.float64
 )  # of beliefs, whatever the programs have: sums over many rows keep their digits
 
 
-class Family(ABC):
-    r"""A family of densities, relative to a base measure h.
+class Family(Legendre):
+    r"""A family of densities, relative to a base measure h, with moments by name.
 
     .. math:: q(x) = h(x) \exp(\lambda \cdot T(x) - A(\lambda)), \qquad
               \mu = E_q[T(x)] = \nabla A(\lambda)
@@ -46,28 +47,8 @@ class Family(ABC):
         """Log h(x): ``(*batch)``."""
 
     @abstractmethod
-    def log_partition(self, natural: Tensor) -> Tensor:
-        r""":math:`A(\lambda)`: ``(*batch)``."""
-
-    @abstractmethod
-    def mean(self, natural: Tensor) -> Tensor:
-        r""":math:`\mu = \nabla A(\lambda)`."""
-
-    @abstractmethod
-    def natural(self, mean: Tensor) -> Tensor:
-        r"""A :math:`\lambda` that has these means; differentiable."""
-
-    @abstractmethod
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether natural coordinates are in the domain: ``(*batch)``."""
-
-    @abstractmethod
     def neutral(self) -> Tensor:
         """Natural coordinates ``(size)`` of a belief that says little."""
-
-    @abstractmethod
-    def distribution(self, natural: Tensor) -> Distribution:
-        """The distribution, of batch shape ``(*batch)``."""
 
     @property
     def size(self) -> int:

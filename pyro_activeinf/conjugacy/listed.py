@@ -10,15 +10,16 @@ import torch
 from pyro.distributions import TorchDistribution, constraints
 from torch import Tensor
 
-from .. import ops
+from .. import geometry
 from .counts import CategoricalMoments
-from .family import DTYPE, Family
+from .family import DTYPE
+from .known import Known
 
 UNLIKELY = 60.0  # nats that values which are new in a list are below all others together
 
 
 @dataclass(frozen=True, eq=False)
-class Listed(Family):
+class Listed(Known):
     r"""One of a list of values. T(x) is 1 at x; :math:`\lambda` are logits, up to a constant.
 
     Whatever a log density looks like, it is linear in these statistics, so that messages are
@@ -42,6 +43,11 @@ class Listed(Family):
 
     def __hash__(self) -> int:
         return hash((type(self), tuple(self.values.shape)))
+
+    @cached_property
+    def dual(self) -> geometry.Logits:  # type: ignore[override]
+        """Logits of values of the list."""
+        return geometry.Logits(lambda logits: OfList(self.values.to(logits.device), logits))
 
     @property
     def dim(self) -> int:
@@ -74,29 +80,9 @@ class Listed(Family):
         batch = value.shape[: value.dim() - len(self.event_shape)]
         return torch.zeros(batch, dtype=DTYPE, device=value.device)
 
-    def log_partition(self, natural: Tensor) -> Tensor:
-        """Logarithm of the sum of exponentials."""
-        return ops.logsumexp(natural, -1)
-
-    def mean(self, natural: Tensor) -> Tensor:
-        """Probabilities."""
-        return natural.softmax(-1)
-
-    def natural(self, mean: Tensor) -> Tensor:
-        """Logarithms."""
-        return ops.log(mean)
-
-    def valid(self, natural: Tensor) -> Tensor:
-        """Whether there is a finite one, and none is positive infinity or NaN."""
-        return natural.logsumexp(-1).isfinite()
-
     def neutral(self) -> Tensor:
         """The guess."""
         return torch.zeros(self.dim, dtype=DTYPE) if self.guess is None else self.guess
-
-    def distribution(self, natural: Tensor) -> Any:
-        """Of values of the list."""
-        return OfList(self.values.to(natural.device), natural)
 
     def carried(self, natural: Tensor, wider: Listed) -> Tensor:
         """Natural coordinates in a longer list: what is new there is very unlikely."""

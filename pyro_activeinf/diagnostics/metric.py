@@ -84,7 +84,7 @@ def metric_condition(metric: Manifold | Tensor, path: Any = None) -> MetricCondi
     Args:
         metric: a manifold; or the metrics themselves, ``(steps, d, d)``, such as
             ``NaturalGradient(guide).fisher().matrix()`` at several steps.
-        path: points of the manifold, ``(steps, d)`` or distributions with these as batch.
+        path: points of the manifold, ``(steps, d)``, distributions with these as batch, or a list.
 
     Raises:
         TypeError: it is neither a manifold nor a tensor.

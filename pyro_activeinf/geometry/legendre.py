@@ -80,7 +80,14 @@ class Through(Legendre):
 
 
 class Logits(Legendre):
-    r"""A choice: T(x) is 1 at x and 0 elsewhere, :math:`\lambda` are logits, up to a constant."""
+    r"""A choice: T(x) is 1 at x and 0 elsewhere, :math:`\lambda` are logits, up to a constant.
+
+    Args:
+        make: the distribution from logits ``(*batch, k)``; Categorical by default.
+    """
+
+    def __init__(self, make: Callable[[Tensor], Any] | None = None) -> None:
+        self.make = make or (lambda logits: dist.Categorical(logits=logits))
 
     def log_partition(self, natural: Tensor) -> Tensor:
         """Logarithm of the sum of exponentials."""
@@ -99,8 +106,8 @@ class Logits(Legendre):
         return natural.logsumexp(-1).isfinite()
 
     def distribution(self, natural: Tensor) -> Any:
-        """Categorical."""
-        return dist.Categorical(logits=natural)
+        """Categorical, or what it was made with."""
+        return self.make(natural)
 
 
 class LogOdds(Legendre):

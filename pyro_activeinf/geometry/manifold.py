@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from .family import Family
 from .local import Local
 from .spaces import root
 
-Point = Any  # a distribution, or its usual coordinates (*batch, d)
+Point = Any  # a distribution, its usual coordinates (*batch, d), or a list of several of these
 
 
 def tangent(argument: str, point: Tensor, vector: Any) -> Tensor:
@@ -101,6 +102,8 @@ class Manifold(ABC):
 
     def coordinates(self, point: Point, argument: str = "point") -> Tensor:
         """Usual coordinates, whether they are in the domain or not."""
+        if isinstance(point, list | tuple):
+            return self._listed(point, argument)
         if isinstance(point, Tensor):
             if not point.is_floating_point():
                 got = f"a tensor of {point.dtype}"
@@ -116,6 +119,13 @@ class Manifold(ABC):
             raise TypeError(
                 complain(argument, f"{self.family.name}, or coordinates", got)
             ) from error
+
+    def _listed(self, points: Sequence[Point], argument: str) -> Tensor:
+        """Coordinates of several points, along a new first dim."""
+        if not points:
+            raise ValueError(complain(argument, "one point at least", "none"))
+        each = [self.coordinates(one, f"{argument}[{i}]") for i, one in enumerate(points)]
+        return torch.stack(torch.broadcast_tensors(*each))
 
     def distribution(self, point: Tensor) -> Any:
         """The distribution at usual coordinates, of batch shape ``(*batch)``."""
@@ -227,7 +237,7 @@ class Manifold(ABC):
                   m \leftarrow \exp_m \Bigl(\sum_i w_i \log_m x_i\Bigr)
 
         Args:
-            points: along the first dim.
+            points: along the first dim; or a list of them.
             weights: ``(n,)``, which are normalized; equal by default.
             max_steps: most steps.
             tolerance: length of a step that counts as none.

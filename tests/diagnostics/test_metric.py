@@ -63,3 +63,11 @@ def test_wrong_arguments_are_named() -> None:
         metric_condition(torch.full((2, 2), torch.nan))
     with pytest.raises(TypeError, match="`metric`"):
         metric_condition([[1.0]])  # type: ignore[arg-type]
+
+
+def test_a_run_may_be_a_list_of_beliefs() -> None:
+    beliefs = [dist.Normal(0.0, 1.0), dist.Normal(0.0, 0.1)]
+    together = dist.Normal(torch.zeros(2), torch.tensor([1.0, 0.1]))
+    space = StatisticalManifold(dist.Normal)
+    found, expected = (metric_condition(space, run) for run in (beliefs, together))
+    assert torch.equal(found.condition, expected.condition)

@@ -421,3 +421,31 @@ def test_single_precision() -> None:
     exact = space.distance(p.double(), q.double()).item()
     assert space.distance(p, q).item() == pytest.approx(exact, rel=1e-5)
     assert torch.allclose(space.exp_map(p, space.log_map(p, q)), q, rtol=1e-3)
+
+
+def test_lists_of_distributions_are_points() -> None:
+    space = manifold("Normal")
+    beliefs = [dist.Normal(0.0, 1.0), dist.Normal(1.0, 2.0), dist.Normal(-1.0, 0.5)]
+    together = dist.Normal(f64(0.0, 1.0, -1.0), f64(1.0, 2.0, 0.5))
+    assert torch.equal(space.point(beliefs), space.point(together))
+    assert torch.allclose(space.frechet_mean(beliefs), space.frechet_mean(together))
+    assert torch.allclose(space.metric(beliefs), space.metric(together))
+    with pytest.raises(ValueError, match="`points`: expected one point"):
+        space.frechet_mean([])
+    with pytest.raises(TypeError, match=r"`points\[1\]`"):
+        space.frechet_mean([beliefs[0], dist.Gamma(1.0, 1.0)])
+
+
+@pytest.mark.parametrize("name", CURVED)
+def test_distance_has_no_slope_at_equal_points(name: str) -> None:
+    """Where it has a corner, an optimizer stays; elsewhere, the gradient has unit length."""
+    space, x = manifold(name), points(name, 2)
+    y = x.clone().requires_grad_()
+    length = space.distance(x, y)
+    (slope,) = torch.autograd.grad(length.sum(), y)
+    assert torch.equal(length, torch.zeros(2)) or length.max() < 1e-7
+    assert torch.equal(slope, torch.zeros_like(slope))
+    z = points(name, 2).requires_grad_()
+    (slope,) = torch.autograd.grad(space.distance(x, z).sum(), z)
+    size = space.norm(z, space.sharp(z, slope))
+    assert torch.allclose(size, torch.ones(2).double(), atol=1e-6)

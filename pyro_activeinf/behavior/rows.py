@@ -19,7 +19,7 @@ def split(choices: Choices, condition: str) -> Choices:
     """Make a row of each subject in each condition, so that parameters may differ between them.
 
     A row holds the trials of its condition in their order, as those of a subject of its own:
-    nothing is carried over from other conditions. Its label is ``(subject, level)``; the
+    nothing is carried over from other conditions. Its label is ``"subject, level"``; the
     covariates ``subject`` and ``condition`` (under its name) say whose it is and which, for
     :class:`~.populations.Conditions`, or for a formula.
 
@@ -32,7 +32,7 @@ def split(choices: Choices, condition: str) -> Choices:
         ...                   levels={"drug": ("off", "on")})
         >>> rows = split(choices, "drug")
         >>> rows.subjects, rows.actions.tolist()
-        (((0, 'off'), (0, 'on'), (1, 'on')), [[0, 1, -1], [1, -1, -1], [1, 0, 1]])
+        (('0, off', '0, on', '1, on'), [[0, 1, -1], [1, -1, -1], [1, 0, 1]])
     """
     known_names("condition", [condition], list(choices.conditions))
     codes = torch.where(choices.present, choices.conditions[condition], -1)
@@ -45,7 +45,7 @@ def split(choices: Choices, condition: str) -> Choices:
     level = [labels[k] for _, k in pairs]
     return replace(
         found,
-        subjects=tuple(zip(who, level, strict=True)),
+        subjects=tuple(f"{a}, {b}" for a, b in zip(who, level, strict=True)),
         covariates={**found.covariates, SUBJECT: tuple(who), condition: tuple(level)},
     )
 

@@ -53,15 +53,15 @@ def trials_of(choices: Choices, row: int) -> list[tuple[Any, ...]]:
 def test_each_trial_is_in_the_row_of_its_condition(choices: Choices) -> None:
     rows = split(choices, "drug")
     expected = {
-        (who, drug): [each for each in trials_of(choices, i) if each[-2] == drug]
+        f"{who}, {drug}": [each for each in trials_of(choices, i) if each[-2] == drug]
         for i, who in enumerate(choices.subjects)
         for drug in range(3)
     }
     found = {label: trials_of(rows, i) for i, label in enumerate(rows.subjects)}
     assert found == {label: trials for label, trials in expected.items() if trials}
-    assert rows.covariates["subject"] == tuple(who for who, _ in rows.subjects)
-    assert rows.covariates["drug"] == tuple(drug for _, drug in rows.subjects)
-    for i, (who, _) in enumerate(rows.subjects):
+    whose, which = rows.covariates["subject"], rows.covariates["drug"]
+    assert rows.subjects == tuple(f"{a}, {b}" for a, b in zip(whose, which, strict=True))
+    for i, who in enumerate(whose):
         assert rows.covariates["age"][i] == choices.covariates["age"][who]
         assert rows.covariates["name"][i] == choices.covariates["name"][who]
     assert rows.starts[:, 0].all()

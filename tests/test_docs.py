@@ -33,6 +33,7 @@ PAGES = [
     "update_rule.md",
     "coming_from_pymdp.md",
     "extending.md",
+    "scaling_out.md",
 ]
 
 each_page = pytest.mark.parametrize("page", PAGES)

@@ -11,7 +11,8 @@ import pyro
 import pyro.distributions as dist
 import torch
 from pyro.nn import PyroModule
-from torch import Tensor, multiprocessing, nn
+from torch import Tensor, nn
+from torch.multiprocessing.spawn import start_processes
 from torch.utils.data import DataLoader, DistributedSampler
 
 from ..free_energy import VariationalFreeEnergy
@@ -94,7 +95,7 @@ def compare(count: int = 2) -> dict[str, Any]:
     before = torch.get_default_dtype()
     with tempfile.TemporaryDirectory() as folder:
         for name, dtype in DTYPES.items():
-            multiprocessing.spawn(share, (count, name, folder), nprocs=count)
+            start_processes(share, (count, name, folder), nprocs=count, start_method="spawn")
             torch.set_default_dtype(dtype)
             one = torch.tensor(learn(lambda energy: energy, 0, 1), dtype=torch.float64)
             torch.set_default_dtype(before)

@@ -30,15 +30,22 @@ import pyro
 import pyro.distributions as dist
 import torch
 
-from ..behavior import ChoiceModel, Choices, RescorlaWagner, fit_many, simulate
-from ..behavior.engines import Laplace
+from ..behavior import (
+    MAP,
+    ChoiceModel,
+    Choices,
+    Laplace,
+    RescorlaWagner,
+    fit_many,
+    simulate,
+)
 from ..behavior.tasks import ReversalLearning
 from ..demo.files import writable_folder, write
 from ..jobs import Job, Report
 from ..store import Store
 from . import ranks, writing
 
-FITS, SUBJECTS, TRIALS, DRAWS, SEED = 200, 4, 60, 100, 0
+FITS, SUBJECTS, TRIALS, DRAWS, SEED = 200, 2, 30, 50, 0
 
 
 def parameters() -> None:
@@ -52,18 +59,24 @@ def learner(values: Any) -> RescorlaWagner:
     return RescorlaWagner(values["rate"], values["precision"])
 
 
+def simulated(subjects: int = SUBJECTS, trials: int = TRIALS) -> tuple[ChoiceModel, Choices]:
+    """Subjects whose parameters are drawn from the priors, and their model."""
+    model = ChoiceModel(parameters, learner)
+    found = simulate(model, ReversalLearning(), subjects=subjects, trials=trials)
+    return model, found.choices
+
+
 def people(number: int, notes: str) -> tuple[ChoiceModel, Choices]:
     """Simulated subjects and their model; the note says which process has begun with them."""
     with (Path(notes) / str(number)).open("a") as file:
         file.write(f"{os.getpid()}\n")
-    model = ChoiceModel(parameters, learner)
-    return model, simulate(model, ReversalLearning(), subjects=SUBJECTS, trials=TRIALS).choices
+    return simulated()
 
 
 def fits(count: int, notes: Path, store: Path, executor: Executor | None, shown: bool) -> Report:
     """Do so many fits, or those of them that are missing in the store."""
     jobs = [Job(people, (number, str(notes))) for number in range(count)]
-    engine = Laplace(draws=DRAWS)
+    engine = Laplace(draws=DRAWS, mode=MAP(starts=1))
     return fit_many(jobs, engine, store=store, executor=executor, seed=SEED, progress=shown)
 
 
@@ -74,7 +87,7 @@ def dask_cluster() -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # it tells of killed workers
-    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": ":0"}
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "spawn"}),
         LocalCluster(silence_logs=logging.CRITICAL, **options) as cluster,

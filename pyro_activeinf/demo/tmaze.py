@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 import gymnasium as gym
 
@@ -39,6 +40,12 @@ def reward_only(trials: int, progress: bool = True) -> Trajectory:
 def model() -> TMaze:
     """The maze as agents know it: a gamble is worth a little (0.05 nats), a cue more (0.69)."""
     return TMaze(reward=3.0, loss=-2.9)
+
+
+def visitor(life: int = 0) -> tuple[Agent, gym.Env[Any, Any]]:
+    """The epistemic agent and the maze, for many lives."""
+    agent = Agent(model(), planner=OpenLoop(horizon=HORIZON))
+    return agent, gym.make("pyro_activeinf/TMaze-v0")
 
 
 def play(terms: Iterable[str] | None, trials: int, progress: bool) -> Trajectory:

@@ -173,7 +173,8 @@ class ProcessGroup(Ranks):
 
 
 def _flat(tensors: list[Tensor]) -> Tensor:
-    return torch.cat([tensor.reshape(-1).to(torch.float64) for tensor in tensors])
+    nothing = torch.zeros(0, dtype=torch.float64)
+    return torch.cat([nothing, *(tensor.reshape(-1).to(torch.float64) for tensor in tensors)])
 
 
 class _Dealt(Batches):

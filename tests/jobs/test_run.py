@@ -275,7 +275,7 @@ def test_a_killed_dask_worker_costs_nothing(
     with (
         dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}),
         distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, dashboard_address=None, silence_logs=False
+            n_workers=2, threads_per_worker=1, dashboard_address=":0", silence_logs=False
         ) as cluster,
         distributed.Client(cluster) as client,
     ):

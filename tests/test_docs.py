@@ -27,6 +27,7 @@ PAGES = [
     "choosing_a_planner.md",
     "choosing_a_guide.md",
     "choosing_a_flow.md",
+    "choosing_a_population.md",
     "hierarchies.md",
     "deep_latent_models.md",
     "families.md",

@@ -14,6 +14,7 @@ from ... import ops
 from ..choices import Choices
 from ..chooser import Anew, Tracing
 from .arrays import Arrays
+from .matrices import log_matrices
 from .plans import Plan
 from .record import Record
 from .rows import gathered, picked, spread_out
@@ -102,13 +103,10 @@ class FixedTables(Tracing, Anew):
     def trace(self, choices: Choices) -> Standing:
         """States at which each choice was made, ``(trials, *batch, *event)``."""
         record = Record.of(choices, self.sites, len(self.batch_shape))
-        matrices = picked(self.arrays.log_transition, record.moves, 2)
-        first = self.arrays.log_initial.unsqueeze(-2)
-        matrices = torch.where(record.starts[..., None, None], first, matrices)
-        for group, table in zip(self.sites.groups, self.arrays.log_evidence, strict=True):
-            if any(site.name in record.seen for site in group):
-                seen = picked(table, joint(group, record.seen), 1)
-                matrices = matrices + seen.unsqueeze(-2)
+        arrays = self.arrays
+        matrices = log_matrices(
+            arrays.log_initial, arrays.log_transition, arrays.log_evidence, self.sites, record
+        )
         beliefs = filtered(matrices, record.starts)
         return Standing(record.at_trials(beliefs, 1), record.at_trials(record.step, 0), {})
 

@@ -5,47 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
-from ...learning.dirichlet import updated
-from ..chooser import Chooser
+from ..choices import Choices
+from ..chooser import Tracing
 from .arrays import Arrays, Reading
+from .course import Course, Learned, Lesson, Numbers, Rule, wide
 from .each import each
+from .known import known_states
 from .plans import Plan
-from .sites import Seen, Sites, joined
+from .record import Record
+from .serial import one_after_another
+from .sites import Sites, joined
 from .skeleton import Skeleton
-from .step import Step, believe, usage
 from .weights import Number, Weights, sharpened
 
-Numbers = Mapping[str, Tensor]  # by name of a table
-
-
-class Lesson(NamedTuple):
-    """Where someone is who learns: what a time step has told is learned when it is over."""
-
-    before: Tensor  # (*batch, states): log-belief of the time step before
-    action: Tensor  # (*batch): the action that led here; -1 where a session begins
-    seen: Seen  # site: (*batch), position of what was seen at this time step; -1 if nothing was
-    step: Tensor  # (*batch): time step
-    counts: Numbers  # (*batch, *parents, size): before this time step
-
 
 @dataclass(frozen=True)
-class Rule:
-    """Which tables learn, and when."""
-
-    learns: frozenset[str]  # names of tables
-    starts: frozenset[str]  # those of them that are drawn from where a session begins
-    moves: frozenset[str]  # those that are drawn from between two time steps
-    always: frozenset[str]  # the rest
-    cap: float
-
-
-@dataclass(frozen=True)
-class LearnedTables(Chooser):
+class LearnedTables(Tracing):
     r"""Exact inference, planning, and counts that change with every time step.
 
     .. math:: a \leftarrow a_0 + (1 - \phi)(a - a_0) + \eta\, n
@@ -81,26 +60,48 @@ class LearnedTables(Chooser):
         """Number of actions; several controls are flattened, the last one fastest."""
         return math.prod(self.skeleton.tables.controls)
 
+    @property
+    def course(self) -> Course:
+        """How they learn."""
+        return Course(
+            self.skeleton,
+            self.sites,
+            self.rule,
+            self.batch_shape,
+            self.fixed,
+            self.counts,
+            self.prior,
+            self.rate,
+            self.forgetting,
+        )
+
     def initial(self) -> Lesson:
         """p(s_0), and the counts at first."""
-        step = torch.zeros(self.batch_shape, dtype=torch.long)
-        like = next(iter(self.counts.values()))
-        before = like.new_zeros(*self.batch_shape, self.skeleton.tables.joint_size)
-        return Lesson(before, step - 1, self._nothing(step), step, dict(self.counts))
+        return self.course.initial()
 
-    def _nothing(self, step: Tensor) -> Seen:
-        return dict.fromkeys(self.sites.all, torch.full_like(step, -1))
+    def trace(self, choices: Choices) -> Learned:
+        """States at which each choice was made, ``(trials, *batch, *event)``."""
+        course = self.course
+        record = Record.of(choices, self.sites, len(self.batch_shape))
+        found = known_states(course, record)
+        found = one_after_another(course, record) if found is None else found
+        counts = {
+            name: record.at_trials(value, len(self.shapes[name]))
+            for name, value in found.counts.items()
+        }
+        now, step = record.at_trials(found.now, 1), record.at_trials(found.step, 0)
+        return Learned(now, counts, step)
 
     def restart(self, state: Lesson) -> Lesson:
         """Learn from the last time step, and begin anew."""
-        _, counts = self._learned(state)
-        over = state.action >= 0
+        course, over = self.course, state.action >= 0
+        after = course.learned(state).counts
         kept = {
-            name: torch.where(_wide(over, value), counts[name], value)
+            name: torch.where(wide(over, len(self.shapes[name])), after[name], value)
             for name, value in state.counts.items()
         }
         step = torch.zeros_like(state.step)
-        return Lesson(torch.zeros_like(state.before), step - 1, self._nothing(step), step, kept)
+        return Lesson(torch.zeros_like(state.before), step - 1, course.nothing(step), step, kept)
 
     def perceive(self, state: Lesson, cue: Mapping[str, Tensor]) -> Lesson:
         """More of the same time step; a site that was seen at it is not seen again."""
@@ -108,74 +109,25 @@ class LearnedTables(Chooser):
 
     def learn(self, state: Lesson, action: Tensor, outcome: Mapping[str, Tensor]) -> Lesson:
         """Learn from the time step that is over, and begin the next with an action."""
-        now, counts = self._learned(state)
-        seen = joined(self._nothing(state.step), self.sites.positions("outcome", outcome))
-        return Lesson(now, action.expand(state.step.shape), seen, state.step + 1, counts)
+        course = self.course
+        now, counts, step = course.learned(state)
+        seen = joined(course.nothing(step), self.sites.positions("outcome", outcome))
+        return Lesson(now, action.expand(step.shape), seen, step + 1, counts)
 
-    def log_probs(self, state: Lesson) -> Tensor:
+    def log_probs(self, state: Lesson | Learned) -> Tensor:
         """Log-probabilities of the next action; -inf after what is impossible."""
-        now, counts = self._learned(state)
-        arrays, habit = self._arrays(counts, tuple(now.shape[:-1]))
+        learned = self.course.learned(state) if isinstance(state, Lesson) else state
+        now = learned.now
+        arrays, habit = self._arrays(learned.counts, tuple(now.shape[:-1]))
         possible = now.amax(-1, keepdim=True) > -math.inf
         logits = self.plan.log_action_probs(
             arrays,
             Weights(self.precision, self.discount, habit),
             torch.where(possible, now, 0.0).softmax(-1).unsqueeze(-2),
-            state.step.unsqueeze(-1),
+            learned.step.expand(now.shape[:-1]).unsqueeze(-1),
         )
         found = sharpened(logits, self.action_precision).squeeze(-2)
         return torch.where(possible, found, -math.inf)
-
-    def _learned(self, state: Lesson) -> tuple[Tensor, Numbers]:
-        """Log-belief of the time step, and the counts after it."""
-        shape, people = tuple(state.step.shape), len(self.batch_shape)
-        whole = len(shape)
-        rates = {"rate": self.rate, "forgetting": self.forgetting}
-        given = {name: value for name, value in rates.items() if isinstance(value, Tensor)}
-        found: tuple[Tensor, Numbers] = each(
-            lambda *args: self._one(rates, *args),
-            shape,
-            (tuple(state), whole),
-            (dict(self.prior), people),
-            (self.fixed, people),
-            (given, people),
-        )
-        return found
-
-    def _one(
-        self,
-        rates: Mapping[str, Number],
-        state: tuple[Any, ...],
-        prior: Numbers,
-        fixed: tuple[Tensor, ...],
-        given: Numbers,
-    ) -> tuple[Tensor, dict[str, Tensor]]:
-        """One person at one trial."""
-        lesson, rates = Lesson(*state), {**rates, **given}
-        filled = self.skeleton.filled(fixed, lesson.counts)
-        step = Step(lesson.before, lesson.action, lesson.seen)
-        believed = believe(filled, self.sites, step)
-        used, counts = usage(filled, step, believed), dict(lesson.counts)
-        begins = lesson.action < 0
-        for name in self.rule.learns & used.keys():
-            due = self._due(name, begins)
-            new = updated(
-                counts[name],
-                prior[name],
-                used[name],
-                rates["rate"],
-                rates["forgetting"],
-                self.rule.cap,
-            )
-            counts[name] = torch.where(due, new, counts[name])
-        return believed.log_probs, counts
-
-    def _due(self, name: str, begins: Tensor) -> Tensor:
-        """Whether a table is drawn from at a time step."""
-        rule = self.rule
-        if name in rule.always:
-            return torch.ones_like(begins)
-        return (begins & (name in rule.starts)) | (~begins & (name in rule.moves))
 
     def _arrays(self, counts: Numbers, shape: tuple[int, ...]) -> tuple[Arrays, Numbers]:
         """What is planned with, and the habit, under some counts ``(*shape, ..)``."""
@@ -187,8 +139,3 @@ class LearnedTables(Chooser):
         people, whole = len(self.batch_shape), len(shape)
         found: tuple[Arrays, Numbers] = each(one, shape, (self.fixed, people), (counts, whole))
         return found
-
-
-def _wide(mask: Tensor, value: Tensor) -> Tensor:
-    """A mask ``(*batch)`` against ``(*batch, *event)``."""
-    return mask.reshape(*mask.shape, *[1] * (value.dim() - mask.dim()))

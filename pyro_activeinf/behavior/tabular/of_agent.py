@@ -17,8 +17,9 @@ from ..chooser import Chooser
 from ..persons import NoCommonForm, alone, chooser_of
 from .arrays import Reading, groups
 from .branching import Branching
+from .course import Rule
 from .fixed import FixedTables
-from .learned import LearnedTables, Rule
+from .learned import LearnedTables
 from .plans import Plan, Policies
 from .sites import Sites
 from .skeleton import Blank, Skeleton

@@ -21,6 +21,7 @@ class Record:
     starts: Tensor  # (time, *ones, subjects), bool: a session begins
     step: Tensor  # (time, *ones, subjects): time step within the session
     seen: Seen  # site: (time, *ones, subjects): positions of what was seen at this time step
+    last: Seen  # site: (time, *ones, subjects): what the action before brought, in any session
     place: Tensor | None  # (trials, *ones, subjects): where each trial is found; None: as it is
 
     @classmethod
@@ -42,12 +43,13 @@ class Record:
         starts[1:] = session[1:] != session[:-1]
         outcomes = _laid_out(sites.positions("outcomes", choices.outcomes), laid_out)
         cues = _laid_out(sites.positions("cues", choices.cues), laid_out)
-        before = {name: _later(value).masked_fill(starts, -1) for name, value in outcomes.items()}
+        last = {name: _later(value) for name, value in outcomes.items()}
+        before = {name: value.masked_fill(starts, -1) for name, value in last.items()}
         place = None if order is None else (counted.long().cumsum(1) - 1).clamp(min=0)
         if place is not None:
             place = place.T.reshape(session.shape)
         moves = _later(laid_out(choices.actions)).clamp(min=0)
-        return cls(moves, starts, _since(starts), joined(before, cues), place)
+        return cls(moves, starts, _since(starts), joined(before, cues), last, place)
 
     def at_trials(self, values: Tensor, event: int) -> Tensor:
         """From the steps ``(time, *batch, *event)`` to trials; between those, the last that was."""

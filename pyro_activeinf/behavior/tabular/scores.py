@@ -67,5 +67,7 @@ def _at(values: Tensor, step: Tensor) -> Tensor:
     """
     if values.shape[-1] == 1:
         return values.squeeze(-1)
-    each = step.clamp(max=values.shape[-1] - 1).repeat_interleave(values.shape[-2] // step.shape[-1], -1)
+    each = step.clamp(max=values.shape[-1] - 1).repeat_interleave(
+        values.shape[-2] // step.shape[-1], -1
+    )
     return values.gather(-1, each.unsqueeze(-1)).squeeze(-1)

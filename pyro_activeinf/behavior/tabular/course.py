@@ -1,0 +1,131 @@
+"""How tables are learned, time step by time step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ...learning.dirichlet import updated
+from .each import each
+from .sites import Seen, Sites
+from .skeleton import Skeleton
+from .step import Step, believe, usage
+from .weights import Number
+
+Numbers = Mapping[str, Tensor]  # by name of a table
+
+
+class Lesson(NamedTuple):
+    """Where someone is who learns: what a time step has told is learned when it is over."""
+
+    before: Tensor  # (*batch, states): log-belief of the time step before
+    action: Tensor  # (*batch): the action that led here; -1 where a session begins
+    seen: Seen  # site: (*batch), position of what was seen at this time step; -1 if nothing was
+    step: Tensor  # (*batch): time step
+    counts: Numbers  # (*batch, *parents, size): before this time step
+
+
+class Learned(NamedTuple):
+    """What someone believes and has learned when all that a time step shows has been seen."""
+
+    now: Tensor  # (*batch, states): log-belief
+    counts: Numbers  # (*batch, *parents, size)
+    step: Tensor  # (*batch): time step
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Which tables learn, and when."""
+
+    learns: frozenset[str]  # names of tables
+    starts: frozenset[str]  # those that are drawn from where a session begins
+    moves: frozenset[str]  # those that are drawn from between two time steps
+    always: frozenset[str]  # the rest
+    cap: float
+
+    def due(self, name: str, begins: Tensor) -> Tensor:
+        """Whether a table is drawn from at a time step, ``(*batch)``."""
+        if name in self.always:
+            return torch.ones_like(begins)
+        return (begins & (name in self.starts)) | (~begins & (name in self.moves))
+
+
+@dataclass(frozen=True)
+class Course:
+    """Tables of persons ``(*batch)`` that learn."""
+
+    skeleton: Skeleton
+    sites: Sites
+    rule: Rule
+    batch: tuple[int, ...]  # shape of the persons
+    fixed: tuple[Tensor, ...]  # log-probabilities of tables without counts, (*batch, ..)
+    counts: Numbers  # (*batch, *parents, size): at first
+    prior: Numbers  # (*batch, *parents, size)
+    rate: Number  # eta, (*batch)
+    forgetting: Number  # phi, (*batch)
+
+    def initial(self) -> Lesson:
+        """p(s_0), and the counts at first."""
+        step = torch.zeros(self.batch, dtype=torch.long)
+        like = next(iter(self.counts.values()))
+        before = like.new_zeros(*self.batch, self.skeleton.tables.joint_size)
+        return Lesson(before, step - 1, self.nothing(step), step, dict(self.counts))
+
+    def nothing(self, step: Tensor) -> Seen:
+        """Nothing was seen at a time step."""
+        return dict.fromkeys(self.sites.all, torch.full_like(step, -1))
+
+    def learned(self, lesson: Lesson) -> Learned:
+        """Learn from a time step, of persons ``(*batch)`` or ``(*lead, *batch)``."""
+        found: tuple[Tensor, Numbers] = self._each(self._one, lesson)
+        return Learned(*found, lesson.step)
+
+    def used(self, lesson: Lesson) -> tuple[Tensor, Numbers]:
+        """The belief at a time step, and how often each entry of a table was used at it."""
+        found: tuple[Tensor, Numbers] = self._each(self._used, lesson)
+        return found
+
+    def _each(self, function: Any, lesson: Lesson) -> Any:
+        shape, people = tuple(lesson.step.shape), len(self.batch)
+        rates = {"rate": self.rate, "forgetting": self.forgetting}
+        trained = {name: value for name, value in rates.items() if isinstance(value, Tensor)}
+        numbers = {name: value for name, value in rates.items() if name not in trained}
+        return each(
+            lambda state, prior, fixed, given: function(
+                Lesson(*state), prior, fixed, {**numbers, **given}
+            ),
+            shape,
+            (tuple(lesson), len(shape)),
+            (dict(self.prior), people),
+            (self.fixed, people),
+            (trained, people),
+        )
+
+    def _used(
+        self, lesson: Lesson, prior: Numbers, fixed: tuple[Tensor, ...], rates: Mapping[str, Number]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        filled = self.skeleton.filled(fixed, lesson.counts)
+        step = Step(lesson.before, lesson.action, lesson.seen)
+        believed = believe(filled, self.sites, step)
+        return believed.log_probs, usage(filled, step, believed)
+
+    def _one(
+        self, lesson: Lesson, prior: Numbers, fixed: tuple[Tensor, ...], rates: Mapping[str, Number]
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """The belief of one person, and the counts after the time step."""
+        now, used = self._used(lesson, prior, fixed, rates)
+        counts, rate, lost = dict(lesson.counts), rates["rate"], rates["forgetting"]
+        for name in sorted(self.rule.learns & used.keys()):
+            due = self.rule.due(name, lesson.action < 0)
+            new = updated(counts[name], prior[name], used[name], rate, lost, self.rule.cap)
+            counts[name] = torch.where(due, new, counts[name])
+        return now, counts
+
+
+def wide(mask: Tensor, event: int) -> Tensor:
+    """A mask ``(*batch)`` against ``(*batch, *event)``."""
+    return mask.reshape(*mask.shape, *[1] * event)

@@ -2,11 +2,14 @@
 
 import math
 
+import pyro.distributions as dist
 import torch
 from torch import Tensor
 
 from pyro_activeinf import conjugacy as c
+from pyro_activeinf import geometry
 from pyro_activeinf.conjugacy.chains import gradient
+from pyro_activeinf.conjugacy.known import Known
 from tests.conjugacy.kinds import each_family, each_marginal_family, naturals
 
 
@@ -80,3 +83,27 @@ def test_impossible_values_add_nothing_to_the_entropy() -> None:
     natural = torch.tensor([0.0, -math.inf, 0.0])
     found = family.negative_entropy(natural, family.mean(natural))
     torch.testing.assert_close(found, -torch.tensor(2.0).log())
+
+
+@each_marginal_family
+def test_manifolds_and_beliefs_read_one_description(family: c.Family) -> None:
+    """Nothing of the pair of coordinates is said again here."""
+    assert isinstance(family, Known)
+    assert isinstance(family.dual, geometry.Legendre)
+    said = ("log_partition", "mean", "natural", "valid", "distribution")
+    assert not any(name in vars(type(family)) for name in said)
+
+
+def test_manifolds_have_the_same_numbers() -> None:
+    belief = c.MultivariateGaussian(3)
+    natural = naturals(belief)
+    space = geometry.StatisticalManifold(dist.MultivariateNormal)
+    point = belief.distribution(natural)
+    torch.testing.assert_close(
+        space.family.log_partition(space.natural(point)), belief.log_partition(natural)
+    )
+    other = naturals(belief)
+    kl = belief.negative_entropy(natural, belief.mean(natural))
+    kl = kl - (other * belief.mean(natural)).sum(-1) + belief.log_partition(other)
+    torch.testing.assert_close(space.kl(point, belief.distribution(other)), kl)
+    torch.testing.assert_close(space.bregman(belief.distribution(other), point), kl)

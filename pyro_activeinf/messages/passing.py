@@ -11,6 +11,7 @@ from ..conjugacy import Beliefs
 from .counting import widened
 from .graph import FactorGraph
 from .schedules import Messages, Schedule, Sequential
+from .settling import stuck, tell
 
 
 class VariationalMessagePassing:
@@ -37,7 +38,8 @@ class VariationalMessagePassing:
     Attributes:
         beliefs: what is believed now.
         free_energy: F after each sweep ``(sweeps + 1)``, from the start on.
-        converged: whether the last sweep was small enough.
+        converged: whether the last sweep was small enough, and not because a belief is stuck:
+            where a link is too steep for any step, or too flat for a message, a warning says so.
 
     Reference: Winn and Bishop (2005), "Variational message passing", JMLR 6.
 
@@ -107,7 +109,15 @@ class VariationalMessagePassing:
             if self.converged:
                 break
         self.free_energy = torch.cat([self.free_energy, torch.stack(trace[1:])])
+        if self.converged:
+            self._look_around()
         return self.marginals
+
+    def _look_around(self) -> None:
+        """Where F has settled without being least, say so."""
+        still = stuck(self.graph, self.beliefs, self.f2v, self._safe)
+        tell(self.graph, self.beliefs, self.f2v, still, float(self.free_energy[-1]))
+        self.converged = not still
 
     def _widened(self) -> bool:
         """Whether more values of counts have come to matter; if so, they are in the graph now."""

@@ -12,7 +12,7 @@ from .._checks import complain, one_batch
 from ..compile import finite_sites
 from ..filters import Bank, ExactFilter, Filter, auto
 from ..filters.context import Context, Link, Port
-from ..filters.faces import context_of, link_of, settable, shown
+from ..filters.faces import context_of, linked, settable, shown
 from ..filters.families import families
 from ..records import Belief
 from .level import Level
@@ -78,9 +78,10 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     filters = [_lowest(levels[0], _showing(1, upper[0])), *upper]
     pairs = list(zip(filters, upper, strict=False))
     names = [_shared(i, low, high) for i, (low, high) in enumerate(pairs, 1)]
-    links = [None, *(link_of(high, below) for high, below in zip(upper, names, strict=True))]
     faces = zip(filters, [*names, ()], [(), *names], strict=True)
     contexts = [context_of(filter, above, below) for filter, above, below in faces]
+    each = zip(upper, names, contexts, strict=False)
+    links = [None, *(linked(high, below, context) for high, below, context in each)]
     wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
     scored = reportings(levels, filters, contexts)
     parts = zip(levels, filters, contexts, links, wishes, scored, strict=True)

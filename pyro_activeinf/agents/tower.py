@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..filters.context import Context
+from ..filters.point_context import PointContext
 from ..records import LevelMessages
 from .floors import Floor, LevelState, floors_of
 from .level import Level
@@ -119,7 +120,8 @@ class Tower:
 def _passed(context: Context[Any, Any], state: LevelState) -> LevelMessages:
     sizes = tuple(site.size for site in context.sites)
     down = state.down.expand_as(state.up) if sizes else state.down
-    return LevelMessages(context.names, sizes, state.ticks, down, state.up)
+    up = context.quadratic(state.up) if isinstance(context, PointContext) else state.up
+    return LevelMessages(context.names, sizes, state.ticks, down, up)
 
 
 def _gained(after: LevelState, before: LevelState) -> Tensor:

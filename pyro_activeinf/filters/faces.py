@@ -25,6 +25,7 @@ from .mixture_links import JointMixtureLink, ParticleMixtureLink
 from .particle import ParticleFilter
 from .particle_belief import Kind
 from .particle_context import ParticleContext, ParticleLink
+from .point_context import PointContext, PointLink
 
 Ports = dict[str, Port]
 
@@ -66,6 +67,12 @@ def link_of(filter: Filter, sites: Sequence[str]) -> Link:
     raise ValueError(complain("filter", "one that can be above another", type(filter).__name__))
 
 
+def linked(filter: Filter, sites: Sequence[str], below: Context[Any, Any]) -> Link:
+    """The link to the level below, in the form in which that tells its evidence."""
+    link = link_of(filter, sites)
+    return PointLink(link, below) if isinstance(below, PointContext) else link
+
+
 @settable.register
 def _(filter: ExactFilter) -> Ports:
     return _discrete(filter.tables.states)
@@ -88,7 +95,10 @@ def _(filter: Bank) -> Ports:
 
 @settable.register
 def _(filter: ParticleFilter) -> Ports:
-    return _kinds({name: kind for name, kind in filter.state_kinds.items() if kind.site})
+    with torch.random.fork_rng(devices=[]):
+        first = filter.initial().states
+    events = {name: kind.event(first[name]) for name, kind in filter.state_kinds.items()}
+    return _kinds(filter.state_kinds, events)
 
 
 @settable.register
@@ -145,6 +155,8 @@ def _(filter: Bank, sites: Sequence[str], below: Sequence[str]) -> Context[Any, 
 
 @context_of.register
 def _(filter: ParticleFilter, sites: Sequence[str], below: Sequence[str]) -> Context[Any, Any]:
+    if any(filter.state_kinds[name].site is None for name in sites):
+        return PointContext(filter, sites)
     return ParticleContext(filter, sites)
 
 

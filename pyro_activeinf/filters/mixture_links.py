@@ -77,18 +77,19 @@ class JointMixtureLink(Link):
     def __init__(self, filter: HiddenMarkovFilter, sites: Sequence[str]) -> None:
         known_names("sites", sites, filter.observation_sites)
         self.filter, self.names = filter, tuple(sites)
-        self._shown()  # sites that do not fit are refused at once
+        self.shown()  # sites that do not fit are refused at once
 
-    def _shown(self) -> tuple[Tensor, Tensor]:
+    def shown(self) -> tuple[Tensor, Tensor]:
+        """Means and covariances of each joint state."""
         return gaussians(self.filter.shown(), self.names)
 
     def down(self, belief: JointBelief) -> Tensor:
         """A mixture with a part for each joint state, ``(*batch, states, 1 + k + k k)``."""
-        return mixture(belief.log_probs, *self._shown())
+        return mixture(belief.log_probs, *self.shown())
 
     def up(self, log_evidence: Tensor, message: Any = None) -> Tensor:
         """log p(o | x) of each joint state, ``(*batch, states)``."""
-        mean, cov = self._shown()
+        mean, cov = self.shown()
         return Quadratic.of(log_evidence.to(mean).unsqueeze(-2), mean.shape[-1]).mass(mean, cov)
 
 
@@ -104,18 +105,19 @@ class ParticleMixtureLink(Link):
         known_names("sites", sites, filter.observation_sites)
         self.filter, self.names = filter, tuple(sites)
         with torch.random.fork_rng(devices=[]):
-            self._shown(filter.initial())  # sites that do not fit are refused at once
+            self.shown(filter.initial())  # sites that do not fit are refused at once
 
-    def _shown(self, belief: ParticleBelief) -> tuple[Tensor, Tensor]:
+    def shown(self, belief: ParticleBelief) -> tuple[Tensor, Tensor]:
+        """Means and covariances of each particle."""
         return gaussians(self.filter.shown(belief), self.names)
 
     def down(self, belief: ParticleBelief) -> Tensor:
         """A mixture with a part for each particle, ``(*batch, particles, 1 + k + k k)``."""
         weights = belief.log_weights.expand(belief.shape)
-        return mixture(weights, *self._shown(belief)).movedim(0, -2)
+        return mixture(weights, *self.shown(belief)).movedim(0, -2)
 
     def up(self, log_evidence: Tensor, message: Any = None) -> Tensor:
         """log p(o | x) of each particle, ``(*batch, values * particles)``."""
-        mean, cov = self._shown(message.belief)
+        mean, cov = self.shown(message.belief)
         told = Quadratic.of(log_evidence.to(mean).unsqueeze(-2), mean.shape[-1])
         return told.mass(mean, cov).movedim(0, -1).flatten(-2)

@@ -27,7 +27,7 @@ from .particle_smoothing import PathSmoothing, simulated_back
 from .particle_update import weighed
 from .prediction import Likelihood, Prediction
 from .resampling import Resampling, as_resampling
-from .sampling import Sampler
+from .sampling import Sampler, log_prob
 
 
 class ParticleFilter(WishingFilter):
@@ -221,6 +221,13 @@ class ParticleFilter(WishingFilter):
             belief, prior = replace(belief, states=states), prior + correction
         each = self._programs.log_likelihoods(belief, seen)
         return weighed(belief, prior, each, seen, self.resampling)
+
+    def first_densities(self, belief: ParticleBelief) -> dict[str, Tensor]:
+        """log p of each site of first states, given those before, ``(particles, *batch)``."""
+        sampler = Sampler(belief.shape, belief.states, belief.parameters)
+        sampler.run(self._programs.call, self.model.initial)
+        each = sampler.sites.items()
+        return {n: log_prob(fn, belief.states[n]).expand(belief.shape) for n, fn in each}
 
     @property
     def kinds(self) -> Mapping[str, Kind]:

@@ -20,7 +20,7 @@ from pyro_activeinf.filters import (
     HiddenMarkovFilter,
     ParticleFilter,
 )
-from pyro_activeinf.planning import CrossEntropy
+from pyro_activeinf.planning import CrossEntropy, OpenLoop
 
 from .test_mixed import Pond
 from .written_out import Net
@@ -252,6 +252,33 @@ def test_particles_above_a_gaussian_level_agree_with_exact_inference() -> None:
         assert error < 0.05
 
 
+@pytest.mark.parametrize("above", [HiddenMarkovFilter, ParticleFilter])
+def test_particles_that_real_sites_set_agree_with_exact_inference(above: Any) -> None:
+    pyro.set_rng_seed(0)
+    runs, line, season = 400, lines(1)[0], Season()
+    filters: list[Any] = [ParticleFilter(line, num_particles=300)]
+    filters.append(above(season, **({"num_particles": 8} if above is ParticleFilter else {})))
+    low, high = Level(line, OpenLoop(1), filters[0], 2), Level(season, filter=filters[1])
+    agent = HierarchicalAgent([low, high])
+    agent.reset((runs,))
+    seen = np.random.default_rng(2).normal(size=(3, 2))
+    energy = torch.zeros(runs)
+    for row in seen:
+        belief = agent.perceive({"o": torch.from_numpy(row).expand(runs, 2)})
+        energy = energy + belief.free_energy
+    probs, mean, _, total = by_paths(seen, 2)
+    evidence = (-energy - total).exp()  # estimated without bias, as is what is believed times it
+    for away in (
+        evidence - 1.0,
+        evidence * (belief.marginals["level2/season"].probs[:, 0] - probs[0]),
+        evidence * (belief.marginals["level1/s1"].mean[:, 0] - mean[0]),
+    ):
+        error = float(away.std()) / runs**0.5
+        assert abs(float(away.mean())) < 3 * error
+        assert error < 0.06
+    assert belief.messages[1].up_moments[0].shape == (runs, 2)
+
+
 def test_it_lives_in_a_world_and_is_recorded() -> None:
     class Pushed(Line):
         actions = Pond.action_space
@@ -302,7 +329,7 @@ def test_combinations_that_make_no_sense_are_refused_at_once() -> None:
     curved = Curved(1, "o", SIZES[0], 0)
     with pytest.raises(ValueError, match=r"`levels\[0\].filter`: expected a filter whose first"):
         HierarchicalAgent([Level(curved, filter=GaussianFilter(curved)), high])
-    with pytest.raises(ValueError, match=r"`levels\[0\].filter`: expected a filter whose first"):
+    with pytest.raises(ValueError, match="`filter`: expected a hidden Markov or particle filter"):
         HierarchicalAgent([Level(low, filter=ParticleFilter(low)), high])
     with pytest.raises(ValueError, match=r"site 'c1' of levels\[1\]`: expected the real numbers"):
         HierarchicalAgent([low, Line(2, "c1", (1, 2, 3), 0)])

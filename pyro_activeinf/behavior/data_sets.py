@@ -57,13 +57,21 @@ def event_dims(name: str, count: int) -> tuple[str, ...]:
 def drawn(
     draws: Mapping[str, Tensor],
     plates: Mapping[str, Sequence[str]],
-    before: Sequence[str] = SAMPLED,
+    named: Mapping[str, str] | None = None,
 ) -> dict[str, tuple[tuple[str, ...], Tensor]]:
-    """Variables of draws ``(*before, *plates, *event)`` by site."""
+    """Variables of draws ``(chains, draws, *plates, *event)`` by site.
+
+    Args:
+        draws: values by site.
+        plates: names of the plates of each site.
+        named: name of the first event dim of some sites.
+    """
     found = {}
     for name, value in draws.items():
-        dims = (*before, *plates[name])
-        found[name] = ((*dims, *event_dims(name, value.dim() - len(dims))), value)
+        dims = (*SAMPLED, *plates[name])
+        event = event_dims(name, value.dim() - len(dims))
+        first = (named or {}).get(name)
+        found[name] = ((*dims, *((first, *event[1:]) if first else event)), value)
     return found
 
 

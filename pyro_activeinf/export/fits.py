@@ -6,7 +6,8 @@
 - ``log_likelihood``: ``choice`` over ``chain``, ``draw``, ``observation`` (the choices that count,
   one after another, with the coordinates ``observation_subject`` and ``observation_trial``), and
   ``choice_by_subject`` over ``chain``, ``draw``, ``subject``; likewise ``response_time``; nats.
-  ``arviz.loo(data, var_name="choice")`` leaves out one choice, ``"choice_by_subject"`` a subject;
+  ``arviz.loo(data, var_name="choice")`` leaves out one choice, ``"choice_by_subject"`` a subject
+  (what is the same at all draws is made to differ by less than 1e-11, which ArviZ asks for);
 - ``posterior_predictive``, ``prior_predictive``: ``choice`` over ``chain``, ``draw``, ``subject``,
   ``trial``, drawn one step ahead: given what was done and seen before;
 - ``prior``: as ``posterior``;
@@ -26,6 +27,7 @@ from torch import Tensor
 
 from ..behavior import BehaviorFit, Choices
 from ..behavior.data_sets import SAMPLED, dataset, drawn, event_dims, labels
+from ..behavior.populations import event_labels
 from ..store.groups import groups
 
 if TYPE_CHECKING:
@@ -39,7 +41,8 @@ NATS = {"units": "nats"}
 
 @groups.register(BehaviorFit)
 def _groups_of_fit(source: BehaviorFit, draws: int) -> dict[str, Dataset]:
-    choices, named = source.choices, labels(source.choices)
+    choices, events = source.choices, _events(source)
+    named = labels(choices) | {dim: np.asarray(values) for dim, values in events.values()}
     latents, parameters = source.prior(draws)
     found = {
         "posterior": dataset(_sampled(source, source.draws, source.parameters), named),
@@ -61,7 +64,14 @@ def _sampled(
     source: BehaviorFit, latents: Mapping[str, Tensor], parameters: Mapping[str, Tensor]
 ) -> Variables:
     plates = {**dict.fromkeys(parameters, ("subject",)), **source.dims}
-    return dict(drawn({**parameters, **latents}, plates))
+    first = {name: dim for name, (dim, _) in _events(source).items()}
+    return dict(drawn({**parameters, **latents}, plates, first))
+
+
+def _events(source: BehaviorFit) -> dict[str, tuple[str, tuple[Any, ...]]]:
+    """Names and labels of first event dims that have a meaning."""
+    model = source.model
+    return event_labels(model.population, list(model.events), source.choices)
 
 
 def _foretold(actions: Tensor) -> Variables:
@@ -90,10 +100,33 @@ def _pointwise(
 ) -> tuple[Variables, dict[str, Any]]:
     subjects, trials = (index.numpy() for index in counted.nonzero(as_tuple=True))
     variables: Variables = {
-        name: ((*SAMPLED, dim), value[..., counted]),
-        f"{name}_by_subject": ((*SAMPLED, "subject"), torch.where(counted, value, 0.0).sum(-1)),
+        name: ((*SAMPLED, dim), told_apart(value[..., counted].double())),
+        f"{name}_by_subject": ((*SAMPLED, "subject"), _sums(value, counted)),
     }
     return variables, {f"{dim}_subject": (dim, subjects), f"{dim}_trial": (dim, trials)}
+
+
+def _sums(value: Tensor, counted: Tensor) -> Tensor:
+    return told_apart(torch.where(counted, value.double(), 0.0).sum(-1))
+
+
+def told_apart(log_likelihood: Tensor) -> Tensor:
+    """Make draws differ by less than 1e-11 where all are the same; means stay.
+
+    ArviZ 1.x does not take importance weights that are all the same, ArviZ 0.x calls them bad: the
+    first choice of a person may not depend on a parameter.
+
+    Args:
+        log_likelihood: ``(chains, draws, *observations)``, in nats.
+    """
+    flat = log_likelihood.flatten(0, 1)
+    same = flat.amax(0) - flat.amin(0) < TIE
+    ramp = torch.linspace(-TIE, TIE, len(flat), dtype=flat.dtype)
+    ramp = ramp.reshape(-1, *[1] * (flat.dim() - 1))
+    return (flat + same * ramp).reshape(log_likelihood.shape)
+
+
+TIE = 5e-12  # nats
 
 
 def observed(choices: Choices) -> Variables:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,18 +22,43 @@ def pareto_k(log_weights: Tensor) -> float:
         >>> 0.8 < pareto_k(tail) < 1.0
         True
     """
-    import arviz
+    return smoothed(log_weights)[1]
 
+
+def smoothed(log_weights: Tensor, efficiency: float = 1.0) -> tuple[Tensor, float]:
+    """Pareto smoothed log-weights ``(draws,)``, normalized, and the shape k-hat of their tail.
+
+    Weights without a tail stay as they are.
+
+    Args:
+        log_weights: ``(draws,)``, in nats.
+        efficiency: effective draws over draws.
+
+    Reference: Vehtari, Simpson, Gelman, Yao and Gabry (2024), "Pareto smoothed importance
+    sampling", JMLR.
+    """
     values = log_weights.double().numpy(force=True)
     if not np.isfinite(values.max()):
-        return math.inf
+        return log_weights.log_softmax(0), math.inf
     if _is_flat(np.sort(values), torch.finfo(log_weights.dtype).eps):
-        return -math.inf
+        return log_weights.log_softmax(0), -math.inf
+    found, shape = _psis(values, efficiency)
+    weights = torch.as_tensor(np.array(found), dtype=log_weights.dtype)
+    return weights.log_softmax(0), float(shape)
+
+
+def _psis(values: np.ndarray, efficiency: float) -> tuple[np.ndarray, float]:
+    """As ArviZ does it, 0.x or 1.x."""
+    import arviz
+
     if arviz.__version__.startswith("0."):
-        return float(arviz.psislw(values)[1])  # type: ignore[no-untyped-call]
+        given: Any = arviz
+        found: tuple[np.ndarray, float] = given.psislw(values, efficiency)
+        return found
     from arviz_stats.base import array_stats
 
-    return float(array_stats.psislw(-values)[1])  # takes log-likelihoods, whose sign is the other
+    # takes log-likelihoods, whose sign is the other
+    return array_stats.psislw(-values, r_eff=efficiency)
 
 
 def _is_flat(ascending: np.ndarray, resolution: float) -> bool:

@@ -2,7 +2,7 @@
 
 from .bms import GroupSelection, exceedance, select
 from .comparison import Comparison, compare
-from .elpd import Elpd, loo, waic
+from .elpd import Elpd, loo, stacking, waic
 
 __all__ = [
     "Comparison",
@@ -12,5 +12,6 @@ __all__ = [
     "exceedance",
     "loo",
     "select",
+    "stacking",
     "waic",
 ]

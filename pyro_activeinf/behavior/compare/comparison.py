@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -13,7 +12,7 @@ from torch import Tensor
 from ..._checks import complain
 from ..behavior_fit import BehaviorFit
 from .bms import GroupSelection, select
-from .elpd import Elpd, arviz_loo, loo, standard_error, waic
+from .elpd import Elpd, loo, stacking, standard_error, waic
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -128,15 +127,14 @@ def compare(fits: Mapping[str, BehaviorFit]) -> Comparison:
     """
     counted = _same_choices(fits)
     by_choice = {name: fit.log_likelihood[..., counted] for name, fit in fits.items()}
-    efficiency = {name: fit.efficiency for name, fit in fits.items()}
-    estimates = {name: loo(by_choice[name], efficiency[name]) for name in fits}
+    estimates = {name: loo(by_choice[name], fit.efficiency) for name, fit in fits.items()}
     evidence, kind = _evidence(fits, estimates, counted)
     several = len(fits) > 1
     return Comparison(
         models=tuple(fits),
         loo=estimates,
         waic={name: waic(value) for name, value in by_choice.items()},
-        stacking=_stacking(by_choice, efficiency) if several else dict.fromkeys(fits, 1.0),
+        stacking=_stacking(estimates),
         pseudo_bma=_pseudo_bma(estimates),
         selection=select(evidence) if several else None,
         evidence=evidence,
@@ -175,14 +173,9 @@ def _by_subject(pointwise: Tensor, counted: Tensor) -> Tensor:
     return table.sum(-1)
 
 
-def _stacking(by_choice: Mapping[str, Tensor], efficiency: Mapping[str, float]) -> dict[str, float]:
-    import arviz
-
-    given = {name: arviz_loo(value, efficiency[name]) for name, value in by_choice.items()}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        weights = arviz.compare(given, method="stacking")["weight"]
-    return {name: float(weights[name]) for name in given}
+def _stacking(estimates: Mapping[str, Elpd]) -> dict[str, float]:
+    weights = stacking(torch.stack([x.pointwise for x in estimates.values()], -1))
+    return dict(zip(estimates, weights.tolist(), strict=True))
 
 
 def _pseudo_bma(estimates: Mapping[str, Elpd]) -> dict[str, float]:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import warnings
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
+
+from ...free_energy.pareto import smoothed
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,12 @@ def waic(log_likelihood: Tensor) -> Elpd:
 
 
 def loo(log_likelihood: Tensor, efficiency: float = 1.0) -> Elpd:
-    r"""Leave-one-out by Pareto smoothed importance sampling, as ArviZ computes it.
+    r"""Leave-one-out by Pareto smoothed importance sampling.
 
     .. math:: elpd = \sum_i \log \frac{\sum_n w_{in} \, p(y_i | \theta_n)}{\sum_n w_{in}}, \qquad
         w_{in} \approx 1 / p(y_i | \theta_n)
+
+    An observation that is as probable at all draws has nothing to be left out, and k-hat -inf.
 
     Args:
         log_likelihood: ``(chains, draws, observations)``, in nats.
@@ -67,36 +68,43 @@ def loo(log_likelihood: Tensor, efficiency: float = 1.0) -> Elpd:
     Reference: Vehtari, Gelman and Gabry (2017), "Practical Bayesian model evaluation using
     leave-one-out cross-validation and WAIC", Statistics and Computing.
     """
-    found = arviz_loo(log_likelihood, efficiency)
-    pointwise = getattr(found, "loo_i", None)
-    pointwise = found.elpd_i if pointwise is None else pointwise
-    parameters = getattr(found, "p_loo", None)
-    parameters = found.p if parameters is None else parameters
-    return Elpd(_tensor(pointwise), float(parameters), _tensor(found.pareto_k))
+    flat = log_likelihood.flatten(0, 1).double()
+    found = [_left_out(one, efficiency) for one in flat.T]
+    pointwise, shapes = torch.tensor(found, dtype=torch.float64).T
+    predicted = flat.logsumexp(0) - math.log(len(flat))
+    return Elpd(pointwise, float((predicted - pointwise).sum()), shapes)
 
 
-def arviz_loo(log_likelihood: Tensor, efficiency: float = 1.0) -> Any:
-    """ArviZ's own record, pointwise; what it warns of is in its Pareto k."""
-    import arviz
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)
-        given: Any = arviz
-        return given.loo(data_of(log_likelihood), pointwise=True, reff=efficiency)
+def _left_out(log_likelihood: Tensor, efficiency: float) -> tuple[float, float]:
+    """Log-density of an observation that is left out, and k-hat; from draws ``(draws,)``."""
+    log_weights, shape = smoothed(-log_likelihood, efficiency)
+    return float((log_weights + log_likelihood).logsumexp(0)), shape
 
 
-def data_of(log_likelihood: Tensor) -> Any:
-    """Log-likelihoods ``(chains, draws, observations)`` as ArviZ data."""
-    from xarray import Dataset
+def stacking(pointwise: Tensor) -> Tensor:
+    r"""Weights ``(models,)`` of the mixture that would have predicted best.
 
-    from ...store.groups import held
+    .. math:: \max_w \sum_i \log \sum_k w_k \, p_k(y_i | y_{-i})
 
-    array = log_likelihood.double().numpy(force=True)
-    dims = ("chain", "draw", "observation")
-    coords = {dim: np.arange(size) for dim, size in zip(dims, array.shape, strict=True)}
-    found = Dataset({"choice": (dims, array)}, coords)
-    return held({"log_likelihood": found})
+    It is concave, and climbed by expectation maximization.
+
+    Args:
+        pointwise: leave-one-out log-densities ``(observations, models)``, in nats.
+
+    Reference: Yao, Vehtari, Simpson and Gelman (2018), "Using stacking to average Bayesian
+    predictive distributions", Bayesian Analysis 13, eq. 4.
+
+    Example:
+        >>> stacking(torch.tensor([[0.9, 0.1], [0.9, 0.1], [0.1, 0.9]]).log()).numpy().round(3)
+        array([0.708, 0.292])
+    """
+    weights = pointwise.new_full(pointwise.shape[1:], 1.0 / pointwise.shape[1])
+    for _ in range(MOST):
+        new = (weights.log() + pointwise).softmax(-1).mean(0)
+        moved, weights = float((new - weights).abs().max()), new
+        if moved < CLOSE:
+            break
+    return weights
 
 
-def _tensor(values: Any) -> Tensor:
-    return torch.as_tensor(np.asarray(values, dtype=np.float64).copy())
+CLOSE, MOST = 1e-9, 20_000

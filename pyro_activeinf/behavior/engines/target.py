@@ -69,7 +69,7 @@ class Target:
         dims = [self._apart.dim - len(latent.inner) for latent in self.latents]
         shapes = [latent.batch + latent.inner for latent in self.latents]
         rows = [
-            part.reshape(shape).movedim(dim, 0).flatten(1)
+            part.reshape(shape).movedim(dim, 0).reshape(self._apart.size, -1)
             for part, shape, dim in zip(parts, shapes, dims, strict=True)
         ]
         return torch.cat(rows, -1)

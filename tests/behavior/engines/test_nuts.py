@@ -1,0 +1,79 @@
+"""The No-U-Turn sampler of behavior, beside closed forms and Pyro's own."""
+
+from __future__ import annotations
+
+import pyro
+import pytest
+import torch
+from pyro.infer import MCMC
+from pyro.infer import NUTS as Kernel
+
+from pyro_activeinf.behavior import NUTS, Hierarchical, Laplace, fit
+from pyro_activeinf.behavior.engines import Target
+from tests.behavior.coin import coins, posterior, tosses
+
+CHOICES = tosses()
+
+
+def test_the_posterior_of_subjects_by_themselves_is_exact() -> None:
+    found = fit(coins(), CHOICES, NUTS(draws=1500, warmup=200, chains=2), progress=False)
+    exact = torch.distributions.Beta(*posterior(CHOICES))
+
+    error = (found.means["heads"] - exact.mean) / exact.stddev
+    assert error.abs().max() < 0.1
+    assert ((found.spreads["heads"] / exact.stddev) - 1).abs().max() < 0.1
+    assert found.quality.worst_r_hat < 1.02
+    assert found.quality.divergences == 0
+
+
+def test_the_posterior_of_a_population_is_that_of_pyro() -> None:
+    model, choices = coins(Hierarchical()), tosses(subjects=2, trials=6)
+    ours = fit(model, choices, NUTS(draws=1000, warmup=200, chains=2), progress=False)
+    theirs = MCMC(Kernel(model), num_samples=400, warmup_steps=200, disable_progbar=True)
+    theirs.run(choices)
+
+    for name, value in theirs.get_samples().items():
+        mine = ours.draws[name].flatten(0, 1).reshape(2000, -1)
+        other = value.reshape(400, -1)
+        assert ((mine.mean(0) - other.mean(0)).abs() < 0.3 * other.std(0)).all(), name
+        assert ((mine.std(0) / other.std(0)).log().abs() < 0.3).all(), name
+
+
+def test_the_seed_says_which_draws() -> None:
+    found = []
+    for seed in (3, 3, 4):
+        pyro.set_rng_seed(seed)
+        found.append(fit(coins(), CHOICES, NUTS(20, 20, 2), progress=False).draws["heads"])
+
+    assert torch.equal(found[0], found[1])
+    assert not torch.equal(found[0], found[2])
+    assert not torch.equal(found[0][0], found[0][1])
+
+
+def test_it_starts_from_an_earlier_fit() -> None:
+    before = fit(coins(), CHOICES, Laplace(draws=200), progress=False)
+    target, engine = Target(coins(), CHOICES), NUTS(draws=1, warmup=1, chains=3, dense=True)
+
+    found = fit(coins(), CHOICES, engine, start=before, progress=False)
+    metrics = engine._metrics(target, before.found.z[0])
+
+    assert found.draws["heads"].shape == (3, 1, 3)
+    spread = before.found.z[0].var(0)
+    for metric, variance in zip(metrics, spread, strict=True):
+        torch.testing.assert_close(
+            torch.as_tensor(metric.covariance).squeeze(), variance, rtol=0.1, atol=0.01
+        )
+
+
+def test_each_draw_has_its_statistics() -> None:
+    found = fit(coins(), CHOICES, NUTS(draws=5, warmup=10, chains=2), progress=False).found
+
+    assert {name: tuple(value.shape) for name, value in found.statistics.items()} == dict.fromkeys(
+        ("diverging", "acceptance_rate", "n_steps", "tree_depth", "energy", "step_size"), (2, 5)
+    )
+
+
+@pytest.mark.parametrize("wrong", [{"draws": 0}, {"chains": -1}, {"target_accept": 1.0}])
+def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        NUTS(**wrong)  # type: ignore[arg-type]

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..store import save
 
-SHAPE = (4, 500, 50, 500)  # chains, draws, subjects, trials: 400 MB
+SHAPE = (4, 250, 50, 500)  # chains, draws, subjects, trials: 200 MB
 
 
 class Watch(threading.Thread):

@@ -131,6 +131,8 @@ def run_many(
     dtype = torch.get_default_dtype()
     tasks = [Task(j, seed, dtype, shelf.path, draws) for j in study.jobs if j.name not in there]
     failed = _all_done(tasks, executor, _bar(names, found, progress, title))
+    if study.is_complete(shelf):
+        shelf.tidy()
     report = Report(shelf, names, found, failed)
     _tell(report)
     return report
@@ -213,8 +215,6 @@ def _interrupted(undone: Mapping[str, BaseException], tasks: int) -> Interrupted
 
 def _tell(report: Report) -> None:
     if not report.failed:
-        if len(report.store) >= len(report.names):
-            report.store.tidy()
         return
     errors = "; ".join(map(str, list(report.failed.values())[:3]))
     text = f"{report}. {errors}. `failed` of the report has all; they are tried again next time."

@@ -48,6 +48,11 @@ class Study:
         if known is None or jobs != known["jobs"]:
             store.begin({KEY: {"seed": self.seed, "jobs": jobs}})
 
+    @staticmethod
+    def is_complete(store: Store) -> bool:
+        """Whether a store has the results of all jobs that were ever meant for it."""
+        return all(name in store for name in store.attrs()[KEY]["jobs"])
+
     def _require_same(self, store: Store, seed: int, jobs: dict[str, str]) -> None:
         if seed != self.seed:
             self._refuse(store, f"the results of seed {seed}")

@@ -99,7 +99,7 @@ class ProcessGroup(Ranks):
     Every process calls ``fit`` with the same arguments, and with all of the data (or a view of
     them, as from ``numpy.memmap``); of each batch it looks at its own rows only. Losses, records
     and parameters are the same in all, and those of a single process. Rank 0 alone shows progress
-    and writes checkpoints.
+    and writes checkpoints, which all have to see to resume.
 
     Args:
         rows: names of the plates over rows, where the model subsamples in them by itself; with

@@ -30,7 +30,8 @@ def save(
     """Save a record, or data of ArviZ or xarray, in chunks along its draws or its time.
 
     Chunks are written one after the other: data are not held twice. What is at the path afterwards
-    is all of it, or what was there before.
+    is all of it, or what was there before. (A folder cannot replace another in one go: between two
+    renamings there is neither.)
 
     Args:
         source: what :func:`~pyro_activeinf.to_arviz` takes or has made, data of xarray, or a

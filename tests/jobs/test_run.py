@@ -285,3 +285,18 @@ def test_a_killed_dask_worker_costs_nothing(
     run(deadly, tmp_path / "serial.zarr")
     assert contents(tmp_path / "dask.zarr") == contents(tmp_path / "serial.zarr")
     assert not list(tmp_path.glob(".*drafts"))
+
+
+def test_parts_of_others_stay_until_all_is_done(tmp_path: Path, jobs: list[Job]) -> None:
+    store = Store(tmp_path / "store.zarr")
+    run(jobs[:1], store.path)
+    assert not store.drafts.exists()
+    begun = [*jobs[:2], Job(calls.picky, (str(tmp_path), 1), name="later")]
+    with pytest.warns(FailedJobsWarning):
+        run(begun, store.path)
+    (store.drafts / "left").mkdir()
+    run(jobs[:2], store.path)
+    assert (store.drafts / "left").exists()
+    (tmp_path / "well").touch()
+    run(begun, store.path)
+    assert not store.drafts.exists()

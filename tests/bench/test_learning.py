@@ -6,9 +6,19 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from pyro_activeinf.bench import learning
-from pyro_activeinf.bench.learning_worlds import LEARNED, TERMS, Coverage, Life, explore, live
+from pyro_activeinf.bench.learning_worlds import (
+    LEARNED,
+    TERMS,
+    Coverage,
+    Life,
+    Mapmaker,
+    explore,
+    live,
+)
+from pyro_activeinf.filters import ExactFilter
 from tests.oracles import assert_close
 
 
@@ -27,6 +37,24 @@ def test_curiosity_covers_the_grid() -> None:
     assert idle.covered[-1] < idle.pairs
 
 
+def test_information_about_seen_places_is_novelty_and_noise() -> None:
+    """I(s'; o') = I(theta; s') + E[H[s' | theta]], by quadrature of beta distributions."""
+    model = Mapmaker(2)
+    with torch.no_grad():
+        model.move.counts.copy_(torch.tensor([0.5, 2.0]))
+    filter = ExactFilter(model)
+    terms = filter.expected_free_energy(
+        filter.predict(filter.update(filter.initial(), {"position": 0}), 1)
+    )
+    a, b = 0.5, 2.0
+    root = (torch.arange(20_000) + 0.5) / 20_000
+    theta = root**4  # so that nothing is infinite
+    weights = root**3 * theta ** (a - 1) * (1 - theta) ** (b - 1)
+    entropy = torch.special.entr(theta) + torch.special.entr(1 - theta)
+    noise = (weights * entropy).sum() / weights.sum()
+    assert_close(terms.epistemic - terms.novelty, noise, 1e-7)
+
+
 def test_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = {"nothing to seek": 6, "novelty": 2}
 
@@ -38,6 +66,7 @@ def test_results_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(learning, "explore", covered)
     found = learning.run(tmp_path, seeds=1, progress=False)
     assert found.speedup == [3.0]
+    assert found.faster("pragmatic value and information about states") == [1.0]
     content = json.loads((tmp_path / "learning.json").read_text())
     assert set(content["steps"]) == set(TERMS)
     assert set(content["cue_visits"]) == set(LEARNED)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, as_completed
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -154,7 +155,7 @@ def _all_done(tasks: list[Task], executor: Executor | None, bar: Any) -> dict[st
     failed: dict[str, JobError] = {}
     undone: dict[str, BaseException] = {}
     ended = _here(tasks) if executor is None else _by(executor, tasks)
-    with bar:
+    with bar, closing(ended):
         for name, error in ended:
             if isinstance(error, JobError):
                 failed[name] = error
@@ -167,7 +168,7 @@ def _all_done(tasks: list[Task], executor: Executor | None, bar: Any) -> dict[st
     return failed
 
 
-Ended = Iterator[tuple[str, BaseException | None]]
+Ended = Generator[tuple[str, BaseException | None], None, None]
 
 
 def _here(tasks: list[Task]) -> Ended:

@@ -76,6 +76,7 @@ def write_zarr(
     """Write groups as a Zarr group with these attributes, which is not there yet."""
     from xarray import Dataset
 
+    zarr_module()
     root = Dataset(attrs=attributes() | dict(attrs or {}))
     for name, dataset in {"": root, **found}.items():
         given = portable(plain(dataset))
@@ -87,6 +88,16 @@ def write_zarr(
             zarr_format=3,
             consolidated=False,
         )
+
+
+def zarr_module() -> Any:
+    """Zarr, or an ``ImportError`` that says how to install it."""
+    try:
+        import zarr
+    except ImportError as error:
+        way_out = 'pip install "pyro-activeinf[scale]"'
+        raise ImportError(complain("path", "Zarr to be installed", "none", way_out)) from error
+    return zarr
 
 
 def write_netcdf(found: Mapping[str, Dataset], path: Path, limit: int = CHUNK) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._checks import complain
 from .groups import held
-from .saving import discard, settle, write_zarr
+from .saving import discard, settle, write_zarr, zarr_module
 
 if TYPE_CHECKING:
     from xarray import Dataset, DataTree
@@ -99,14 +99,11 @@ class Store(Mapping[str, Any]):
 
     def attrs(self, name: str = "") -> dict[str, Any]:
         """Attributes of the store, or of a result."""
-        import zarr
-
-        return dict(zarr.open_group(self.path / name, mode="r").attrs)
+        return dict(zarr_module().open_group(self.path / name, mode="r").attrs)
 
     def begin(self, attrs: Mapping[str, Any]) -> None:
         """Make the store where it is not there; set attributes of it."""
-        import zarr
-
+        zarr = zarr_module()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         group = zarr.open_group(self.path, mode="a", zarr_format=3)
         group.update_attributes(dict(attrs))

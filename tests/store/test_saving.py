@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 import xarray
 
 import pyro_activeinf as aif
-from pyro_activeinf.store import save
+from pyro_activeinf.store import Store, save
 from pyro_activeinf.store.chunks import chunk_shape
 from pyro_activeinf.store.groups import data_tree, groups, inference_data
 
@@ -159,6 +160,19 @@ def test_kinds_of_values(tmp_path: Path, ending: str) -> None:
 def test_wrong_calls_are_refused(tmp_path: Path, source: Any, path: str, message: str) -> None:
     with pytest.raises((TypeError, ValueError), match=message):
         save(source, tmp_path / path)
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_zarr_it_is_said_how_to_install_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "zarr", None)
+    for call in (
+        lambda: save({"x": 1}, tmp_path / "x.zarr"),
+        lambda: Store(tmp_path / "s").begin({}),
+    ):
+        with pytest.raises(ImportError, match=r"pyro-activeinf\[scale\]"):
+            call()
     assert not list(tmp_path.iterdir())
 
 

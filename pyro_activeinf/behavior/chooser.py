@@ -78,15 +78,17 @@ def log_action_probs(chooser: Chooser, choices: Choices) -> Tensor:
         expected = f"one whose last batch dim is the {choices.num_subjects} subjects"
         raise ValueError(complain("chooser", expected, f"batch shape {chooser.batch_shape}"))
     if isinstance(chooser, Anew) and (found := choices.histories) is not None:
-        each = _followed(chooser, _short(choices, found))
-        place = found.place.unsqueeze(-1).expand(*each.shape[:-2], -1, each.shape[-1])
-        return each.gather(-2, place)
-    return _followed(chooser, choices)
+        states = _followed(chooser, _short(choices, found))
+        ends = pytree.tree_map(lambda each: each[found.ends], states)
+        told = chooser.log_probs(ends).movedim(0, -2)
+        return told.gather(
+            -2, found.number.unsqueeze(-1).expand(*told.shape[:-2], -1, told.shape[-1])
+        )
+    return chooser.log_probs(_followed(chooser, choices)).movedim(0, -2)
 
 
-def _followed(chooser: Chooser, choices: Choices) -> Tensor:
-    states = chooser.trace(choices) if isinstance(chooser, Tracing) else walk(chooser, choices)
-    return chooser.log_probs(states).movedim(0, -2)
+def _followed(chooser: Chooser, choices: Choices) -> State:
+    return chooser.trace(choices) if isinstance(chooser, Tracing) else walk(chooser, choices)
 
 
 def _short(choices: Choices, found: Histories) -> Choices:

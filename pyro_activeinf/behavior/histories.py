@@ -21,7 +21,8 @@ class Histories:
 
     rows: Tensor  # (rows,), trials (flattened) at which there is what the histories are made of
     starts: Tensor  # (rows,), bool: another history begins
-    place: Tensor  # (subjects, trials): the row at which the choice of a trial is made
+    ends: Tensor  # (histories,): the row at which the choice after each of them is made
+    number: Tensor  # (subjects, trials): the history of each trial
 
     @classmethod
     def of(cls, starts: Tensor, shown: Values, done: Values) -> Histories | None:
@@ -46,12 +47,12 @@ class Histories:
         ends = lengths.cumsum(0)
         since = torch.arange(total) - (ends - lengths).repeat_interleave(lengths)
         rows = (first - lengths + 1).repeat_interleave(lengths) + since
-        return cls(rows, since == 0, ends[number] - 1)
+        return cls(rows, since == 0, ends - 1, number)
 
     def taken(self, values: Tensor) -> Tensor:
         """Values at the rows, the same for every subject: ``(subjects, rows, *event)``."""
         found = values.flatten(0, 1)[self.rows]
-        return found.expand(len(self.place), *found.shape)
+        return found.expand(len(self.number), *found.shape)
 
 
 def _positions(starts: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch.distributions import biject_to
 from .behavior_fit import BehaviorFit
 from .choice_model import ChoiceModel
 from .choices import Choices
-from .recover import _labels
+from .recover import entries
 from .simulate import draw
 
 PRIOR_DRAWS = 2000
@@ -136,7 +136,7 @@ def _names(fit: BehaviorFit, scales: Mapping[str, Any]) -> list[str]:
     found = []
     for name, scale in scales.items():
         event = fit.parameters[name].shape[3:]
-        found += _labels(name, torch.Size(scale.inverse_shape(event)))
+        found += entries(name, torch.Size(scale.inverse_shape(event)))
     return found
 
 

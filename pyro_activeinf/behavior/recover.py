@@ -76,7 +76,7 @@ class Recovery:
         rows = {}
         for name in self.true:
             pairs = zip(
-                _labels(name, self.true[name].shape[2:]),
+                entries(name, self.true[name].shape[2:]),
                 self.correlation[name].reshape(len(self.true[name]), -1).T,
                 self.coverage[name].flatten(),
                 self.bias[name].flatten(),
@@ -99,7 +99,7 @@ class Recovery:
         columns = ("true", "estimated", "spread", "low", "high")
         for name, true in self.true.items():
             repeats, subjects = true.shape[:2]
-            labels = _labels(name, true.shape[2:])
+            labels = entries(name, true.shape[2:])
             index = pd.MultiIndex.from_product(
                 [range(repeats), range(subjects), labels], names=["repeat", "subject", "parameter"]
             )
@@ -187,11 +187,11 @@ def _correlation(first: Tensor, second: Tensor) -> Tensor:
     return (a * b).sum(1) / (a.square().sum(1) * b.square().sum(1)).sqrt()
 
 
-def _labels(name: str, event: torch.Size) -> list[str]:
+def entries(name: str, event: torch.Size) -> list[str]:
     """Names of the entries of a parameter.
 
     Example:
-        >>> _labels("bias", torch.Size([2])), _labels("rate", torch.Size([]))
+        >>> entries("bias", torch.Size([2])), entries("rate", torch.Size([]))
         (['bias[0]', 'bias[1]'], ['rate'])
     """
     if not event:

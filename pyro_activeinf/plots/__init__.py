@@ -8,6 +8,7 @@ deficiencies and, with line styles, markers and hatches, in print without color.
 """
 
 from .animation import animate
+from .behavior_maps import identifiability, learning_curve
 from .belief_maps import beliefs
 from .energy_lines import free_energy
 from .factor_graphs import model
@@ -18,19 +19,25 @@ from .hierarchy_maps import hierarchy
 from .manifold_maps import manifold
 from .plan_trees import plan
 from .policy_charts import policies
+from .recovery_maps import confusion, ranks, recovery
 from .training_lines import training
 
 __all__ = [
     "Grid",
     "animate",
     "beliefs",
+    "confusion",
     "flow",
     "free_energy",
     "grid_beliefs",
     "hierarchy",
+    "identifiability",
+    "learning_curve",
     "manifold",
     "model",
     "plan",
     "policies",
+    "ranks",
+    "recovery",
     "training",
 ]

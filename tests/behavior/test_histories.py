@@ -66,4 +66,5 @@ def test_rows_are_where_histories_are_found() -> None:
     assert found.starts.tolist() == [True, True, False, True, False]
     before = actions.flatten()[found.rows[[1, 3]]]
     assert before.tolist() == [0, 1]
-    assert found.place[:, :4].tolist() == [[0, 2, 0, 4], [0, 4, 0, 2]]
+    assert found.ends.tolist() == [0, 2, 4]
+    assert found.number[:, :4].tolist() == [[0, 1, 0, 2], [0, 2, 0, 1]]

@@ -13,9 +13,9 @@ from torch import Tensor
 from ..._checks import complain
 from .base import ResponseTimes, wide
 from .difficulty import log_odds
+from .shifted_wald import Wald
 
 TURN = 0.5  # time at which the series change: both have converged there
-STEPS = 2048  # points of the table that is drawn from
 
 
 @dataclass(frozen=True)
@@ -76,20 +76,19 @@ class PassageTime(dist.TorchDistribution):
         return torch.where(late, log_density(s, self.odds) - 2 * self.boundary.log(), -torch.inf)
 
     def sample(self, sample_shape: Any = torch.Size()) -> Tensor:  # noqa: B008
-        """Draw by a table of the distribution function."""
+        """Draw by rejection from a Wald distribution: at least half of all are accepted.
+
+        The passage of a single boundary is proposed; its density is the first term of the series.
+        """
         shape = self._extended_shape(sample_shape)
         with torch.no_grad():
-            grid = torch.linspace(math.log(5e-4), math.log(5.0), STEPS).to(self.odds).exp()
-            density = log_density(grid, self.odds.unsqueeze(-1)).exp()
-            below = torch.cumulative_trapezoid(density, grid)
-            below = below / below[..., -1:]
-            point = torch.rand(shape, dtype=grid.dtype, device=grid.device).unsqueeze(-1)
-            below = below.expand(*shape, STEPS - 1).contiguous()
-            place = torch.searchsorted(below, point).clamp(1, STEPS - 2)
-            low, high = below.gather(-1, place - 1), below.gather(-1, place)
-            part = ((point - low) / (high - low)).clamp(0, 1)
-            drawn = grid[place] + part * (grid[place + 1] - grid[place])
-        return self.shift + self.boundary**2 * drawn.squeeze(-1)
+            one = Wald(0.5, self.odds.abs().clamp(min=1e-6), 0.0).expand(shape)
+            drawn, waiting = one.sample(), torch.ones(shape, dtype=torch.bool)
+            while bool(waiting.any()):
+                drawn = torch.where(waiting, one.sample(), drawn)
+                accepted = (log_driftless(drawn) - _first(drawn)).exp()
+                waiting = waiting & (torch.rand_like(drawn) > accepted)
+        return self.shift + self.boundary**2 * drawn
 
     def expand(self, batch_shape: Any, _instance: Any = None) -> PassageTime:
         """The same with further batch dims."""
@@ -114,7 +113,12 @@ def _small(s: Tensor) -> Tensor:
     """Images of the start: the sum of (w + 2k) exp(-(w + 2k)^2 / 2s), w = 1/2."""
     places = 0.5 + 2 * torch.arange(-3, 4, device=s.device).to(s)
     terms = places * (-(places**2 - 0.25) / (2 * s.unsqueeze(-1))).exp()
-    return terms.sum(-1).log() - 0.125 / s - 1.5 * s.log() - 0.5 * math.log(2 * math.pi)
+    return (2 * terms.sum(-1)).log() + _first(s)
+
+
+def _first(s: Tensor) -> Tensor:
+    """Log of the series' first term: without drift, the passage of a single boundary."""
+    return math.log(0.5) - 0.125 / s - 1.5 * s.log() - 0.5 * math.log(2 * math.pi)
 
 
 def _large(s: Tensor) -> Tensor:

@@ -160,11 +160,11 @@ def test_times_of_types_are_drawn_from_their_mixture(build: Build) -> None:
     model = ChoiceModel(program, agent, Mixture(2), build)
     drawn = model.population(program, choices, pyro.plate("subject", 4, dim=-2))
     of = model.foretell(drawn, choices).times
-    sample = of.sample((3000,))
-    assert sample.shape == (3000, 4, 3)
+    sample = of.sample((2000,))
+    assert sample.shape == (2000, 4, 3)
     assert of.expand((2, 4, 3)).batch_shape == (2, 4, 3)
     median = sample.median(0).values
-    grid = torch.linspace(1e-6, 1.0, 3001).reshape(-1, 1, 1) * median
+    grid = torch.linspace(1e-6, 1.0, 2001).reshape(-1, 1, 1) * median
     below = torch.trapezoid(of.log_prob(grid).exp(), grid, dim=0)
     torch.testing.assert_close(below, torch.full_like(below, 0.5), atol=0.05, rtol=0.0)
 
@@ -174,10 +174,10 @@ def test_times_are_drawn_given_the_choices(build: Build) -> None:
     choices, mixture = some_choices(trials=4), Mixture(2)
     drawn = mixture(program, choices, pyro.plate("subject", 4, dim=-2))
     model = ChoiceModel(program, agent, mixture, build)
-    seconds = model.draw_times({k: v.expand(3000, *v.shape) for k, v in drawn.items()}, choices)
-    assert torch.equal(seconds.isfinite(), choices.counted.expand(3000, 4, 4))
+    seconds = model.draw_times({k: v.expand(2000, *v.shape) for k, v in drawn.items()}, choices)
+    assert torch.equal(seconds.isfinite(), choices.counted.expand(2000, 4, 4))
     median = seconds.nanmedian(0).values.nan_to_num(1.0)
-    grid = torch.linspace(-30.0, 0.0, 6001).exp().reshape(-1, 1, 1) * median
+    grid = torch.linspace(-30.0, 0.0, 2001).exp().reshape(-1, 1, 1) * median
     told = ChoiceModel(program, agent, mixture).responsibilities(drawn, choices)
     alone = ChoiceModel(program, agent, response_times=build)
     below = torch.zeros(4, 4)

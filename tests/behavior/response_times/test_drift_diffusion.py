@@ -4,6 +4,7 @@ import math
 
 import pytest
 import scipy.integrate
+import scipy.stats
 import torch
 
 from pyro_activeinf.behavior.response_times import DriftDiffusion
@@ -58,6 +59,17 @@ def test_mean_of_draws(odds: float) -> None:
     drawn = of.sample((20_000,))
     error = drawn.std().item() / 20_000**0.5
     assert drawn.mean().item() == pytest.approx(of.mean.item(), abs=4 * error)
+
+
+@pytest.mark.parametrize("odds", [0.0, 3.0, 30.0])
+def test_draws_have_the_distribution(odds: float) -> None:
+    of = PassageTime(0.8, torch.tensor([odds]), 0.1)
+    drawn = of.sample((4000,)).squeeze()
+    top = 0.1 + 15 * (of.mean.item() - 0.1)
+    grid = torch.linspace(0.1 + 1e-9, top, 40_001)
+    below = torch.cumulative_trapezoid(of.log_prob(grid.unsqueeze(-1)).exp().squeeze(), grid)
+    places = torch.searchsorted(grid[1:], drawn).clamp(max=39_999)
+    assert scipy.stats.kstest(below[places].numpy(), "uniform").pvalue > 0.01
 
 
 def test_more_than_two_actions_are_refused() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import torch
@@ -58,7 +59,7 @@ class DirichletUpdate:
             0.0 if callable(self.rate) else self.rate,
             0.0 if callable(self.forgetting) else self.forgetting,
         )
-        if not self.cap > 0:
+        if not isinstance(self.cap, Real) or not self.cap > 0:
             raise ValueError(complain("cap", "a number above 0", self.cap))
 
     def __call__(self, counts: Tensor, prior: Tensor, seen: Tensor, update: int) -> Tensor:
@@ -91,6 +92,9 @@ def updated(
 
 
 def _require_rates(rate: Number, forgetting: Number) -> None:
+    for name, value in (("rate", rate), ("forgetting", forgetting)):
+        if not isinstance(value, Real | Tensor):
+            raise TypeError(complain(name, "a number, or a schedule", repr(value)))
     if not 0 <= rate < math.inf:
         raise ValueError(complain("rate", "a finite number >= 0", rate))
     if not 0 <= forgetting <= 1:
@@ -152,6 +156,8 @@ def learn_dirichlet(
     """
     known = isinstance(model, ExactFilter | FactorizedFilter)
     filter: Any = model if known else ExactFilter(model)  # type: ignore[arg-type]
+    if not isinstance(rule, DirichletUpdate | None):
+        raise TypeError(complain("rule", "a DirichletUpdate", repr(rule)))
     tables = chosen_of(filter.model, tables)
     found: Counts = {}
     energy: list[Tensor] = []
@@ -204,6 +210,8 @@ def chosen_of(
         ValueError: where there are none, or one is not of the model.
     """
     own = tables_of(model)
+    if not isinstance(tables, Iterable | None):
+        raise TypeError(complain("tables", "some CategoricalTables", repr(tables)))
     chosen = tuple(own.values() if tables is None else tables)
     if any(table not in set(own.values()) for table in chosen):
         raise ValueError(

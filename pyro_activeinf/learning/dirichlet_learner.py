@@ -79,7 +79,7 @@ class DirichletLearner(Learner):
 
     Raises:
         ValueError: for a model without tables, or tables of another model.
-        TypeError: for an occasion that is none.
+        TypeError: for an occasion, a rule or tables that are none.
 
     Reference: Friston et al. (2016), "Active inference and learning".
 
@@ -103,11 +103,13 @@ class DirichletLearner(Learner):
     ) -> None:
         if not isinstance(occasion, Occasion | None):
             raise TypeError(complain("occasion", "EachStep() or EachEpisode(number)", occasion))
+        if not isinstance(rule, DirichletUpdate | None):
+            raise TypeError(complain("rule", "a DirichletUpdate", repr(rule)))
         self._tables = tables_of(model)
         self.model: Any = model
         self.occasion, self.rule = occasion, rule
-        self.tables = None if tables is None else tuple(tables)
-        self._chosen = chosen_of(model, self.tables)
+        self._chosen = chosen_of(model, tables)
+        self.tables = None if tables is None else self._chosen
         self._when = EachEpisode() if occasion is None else occasion
         self._how = DirichletUpdate() if rule is None else rule
         self.updates = 0

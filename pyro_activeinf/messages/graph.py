@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from .._checks import batch_dims, complain, known_names
+from .._checks import batch_dims, complain, known_names, numbers
 from ..conjugacy import (
     DTYPE,
+    Approximation,
     Beliefs,
     Chain,
     ExpectedLogDensity,
@@ -100,7 +101,7 @@ class FactorGraph:
         """
         self._require_new(name)
         _require_family(family)
-        seen = _double(torch.as_tensor(value))
+        seen = _double(numbers(name, value))
         if not bool(seen.isfinite().all()):
             way_out = "Leave out what is missing, or make it a variable."
             raise ValueError(complain(name, "finite numbers", "NaN or infinity", way_out))
@@ -136,6 +137,9 @@ class FactorGraph:
         if isinstance(function, Factor):
             self._add(function)
             return
+        if not callable(function):
+            expected = "a function of moments, such as messages.library.gaussian"
+            raise TypeError(complain("function", expected, repr(function)))
         label = name or self._label(getattr(function, "__name__", "factor"))
         unknown, known = {}, {}
         hints = _hints(function)
@@ -166,7 +170,13 @@ class FactorGraph:
 
         Raises:
             ValueError: for a site whose belief has no family.
+            TypeError: for a program or an approximation that is none.
         """
+        if not callable(model):
+            raise TypeError(complain("model", "a Pyro program", repr(model)))
+        how = options.get("approximation")
+        if not isinstance(how, Approximation | None):
+            raise TypeError(complain("approximation", "Sampled() or Laplace()", repr(how)))
         graph = cls()
         graph.take(Program.read(model, args, **options))
         return graph
@@ -249,12 +259,14 @@ class FactorGraph:
         return f"{stem}_{len(taken)}" if taken else stem
 
     def _require_new(self, name: str) -> None:
+        if not isinstance(name, str):
+            raise TypeError(complain("name", "a string", repr(name)))
         if name in self.variables or name in self.observed:
             raise ValueError(complain("name", "a new name", repr(name)))
 
 
 def _start(variable: Variable, initial: Tensor) -> Tensor:
-    natural = _double(torch.as_tensor(initial))
+    natural = _double(numbers("initial", initial))
     if natural.shape != variable.shape or not bool(variable.family.valid(natural).all()):
         expected = f"natural coordinates of shape {variable.shape}, within the domain"
         raise ValueError(complain("initial", expected, f"shape {tuple(natural.shape)}"))

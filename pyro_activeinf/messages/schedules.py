@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -93,7 +94,7 @@ class Parallel(Schedule):
     damping: float = 0.5
 
     def __post_init__(self) -> None:
-        if not 0 <= self.damping < 1:
+        if not isinstance(self.damping, Real) or not 0 <= self.damping < 1:
             raise ValueError(complain("damping", "a number in [0, 1)", self.damping))
 
     def sweep(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from numbers import Real
+
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -63,10 +65,12 @@ class SumProduct:
         tolerance: float = 1e-12,
         damping: float = 0.0,
     ) -> None:
+        if not isinstance(graph, FactorGraph):
+            raise TypeError(complain("graph", "a FactorGraph", repr(graph)))
         self.graph = graph
         self.max_iter = positive_int("max_iter", max_iter)
         self.tolerance = nonnegative("tolerance", tolerance)
-        if not 0 <= damping < 1:
+        if not isinstance(damping, Real) or not 0 <= damping < 1:
             raise ValueError(complain("damping", "a number in [0, 1)", damping))
         self.damping = damping
         self.potentials: dict[str, Potential] = {

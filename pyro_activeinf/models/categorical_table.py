@@ -12,7 +12,7 @@ from pyro.ops.indexing import Vindex
 from torch import Tensor, nn
 from torch.distributions import Distribution
 
-from .._checks import complain
+from .._checks import complain, in_range, numbers, whole_numbers
 from ..compile.counted import CountedCategorical
 
 
@@ -40,7 +40,7 @@ class CategoricalTable(PyroModule):
         prior: the counts that it started with.
 
     Raises:
-        ValueError: for counts below zero, rows without any, or infinite ones.
+        ValueError: for counts below zero, rows without any, infinite ones, or what is no numbers.
 
     Reference: Friston et al. (2016), "Active inference and learning", Neuroscience & Biobehavioral
     Reviews 68; Da Costa et al. (2020), "Active inference on discrete state-spaces: a synthesis".
@@ -99,7 +99,7 @@ class CategoricalTable(PyroModule):
         """p(x | parents), ``(*batch)``: one index for each parent; indexes broadcast.
 
         Raises:
-            ValueError: for another number of parents.
+            ValueError: for another number of parents, or values that a parent does not have.
         """
         shape = self.counts.shape[:-1]
         if len(parents) != len(shape):
@@ -111,7 +111,10 @@ class CategoricalTable(PyroModule):
                 )
             )
         device = self.counts.device
-        index = tuple(torch.as_tensor(parent, device=device).long() for parent in parents)
+        index = tuple(
+            _position(f"parents[{k}]", parent, size).to(device)
+            for k, (parent, size) in enumerate(zip(parents, shape, strict=True))
+        )
         probs = getattr(self, "probs", None)  # a random table, or one that was set
         if probs is not None:
             return dist.Categorical(probs=Vindex(probs)[(..., *index, slice(None))])
@@ -119,8 +122,20 @@ class CategoricalTable(PyroModule):
         return CountedCategorical(self.expected[index], self, rows)
 
 
+def _position(argument: str, parent: Any, size: int) -> Tensor:
+    """A parent's values as positions; where a program is mapped or traced they cannot be seen."""
+    if isinstance(parent, Tensor) and (
+        torch._C._functorch.is_functorch_wrapped_tensor(parent)
+        or torch._C._len_torch_dispatch_stack()
+    ):
+        return parent.long()
+    return in_range(argument, whole_numbers(argument, parent), size)
+
+
 def _floating(counts: Any) -> Tensor:
-    tensor = counts if isinstance(counts, Tensor) else torch.as_tensor(counts)
+    tensor = numbers("counts", counts)
+    if tensor.is_complex():
+        raise ValueError(complain("counts", "real numbers", tensor.dtype))
     return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
 
 

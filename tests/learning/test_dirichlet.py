@@ -193,3 +193,17 @@ def test_tables_of_another_model_are_refused() -> None:
     occasion: Any = "step"
     with pytest.raises(TypeError, match="`occasion`: expected EachStep"):
         DirichletLearner(model, occasion)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda model: DirichletUpdate("x"), "`rate`"),
+        (lambda model: DirichletUpdate(forgetting="x"), "`forgetting`"),
+        (lambda model: learn_dirichlet(model, {}, tables=3), "`tables`"),
+        (lambda model: learn_dirichlet(model, {}, rule=3), "`rule`"),
+    ],
+)
+def test_other_types_are_named(wrong: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        wrong(Learned())

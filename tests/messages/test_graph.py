@@ -134,3 +134,26 @@ def test_a_graph_and_a_schedule_are_asked_for() -> None:
         messages.VariationalMessagePassing(wrong)
     with pytest.raises(TypeError, match="`schedule`"):
         messages.VariationalMessagePassing(FactorGraph(), schedule=wrong)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda graph: graph.variable(3, Gaussian()), "`name`: expected a string"),
+        (lambda graph: graph.observe("y", Gaussian(), "x"), "`y`"),
+        (lambda graph: graph.variable("y", Gaussian(), (), "x"), "`initial`"),
+        (lambda graph: graph.factor(3, x="x"), "`function`: expected a function of moments"),
+        (lambda graph: FactorGraph.from_program(3), "`model`: expected a Pyro program"),
+        (lambda graph: FactorGraph.from_program(print, approximation="x"), "`approximation`"),
+        (lambda graph: messages.SumProduct(3), "`graph`: expected a FactorGraph"),
+    ],
+)
+def test_other_types_are_named(graph: FactorGraph, wrong: Any, text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        wrong(graph)
+    assert list(graph.variables) == ["x"]
+
+
+def test_damping_is_a_number() -> None:
+    with pytest.raises(ValueError, match="`damping`"):
+        messages.Parallel(cast("float", "x"))

@@ -171,3 +171,31 @@ def test_several_controls_keep_their_rows_where_they_are_alike_now() -> None:
     assert table.log_probs.shape == (2, 2, 3, 2)
     assert table.source is not None
     assert_close(table.source.rows, torch.arange(12).reshape(2, 2, 3))
+
+
+@pytest.mark.parametrize(
+    ("parent", "text"),
+    [
+        (-1, "integers from 0 to 1"),
+        (2, "integers from 0 to 1"),
+        (0.7, "whole numbers"),
+        (torch.tensor([0, 5]), "integers from 0 to 1"),
+        (None, "`parents"),
+        ("a", "`parents"),
+    ],
+)
+def test_parents_are_values_that_there_are(parent: object, text: str) -> None:
+    with pytest.raises(ValueError, match=text):
+        CategoricalTable(torch.ones(2, 3, 4))(parent, 0)
+
+
+def test_parents_may_be_mapped_over() -> None:
+    table = CategoricalTable(torch.rand(2, 3) + 0.1)
+    found = torch.vmap(lambda parent: table(parent).probs)(torch.tensor([1, 0]))
+    torch.testing.assert_close(found, table.expected.flip(0))
+
+
+@pytest.mark.parametrize("counts", ["x", None, torch.ones(2, dtype=torch.complex64)])
+def test_counts_are_numbers(counts: object) -> None:
+    with pytest.raises(ValueError, match="`counts`"):
+        CategoricalTable(counts)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
 from numbers import Real
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,6 +19,13 @@ from .graph import FactorGraph
 
 ONE_BY_ONE = 8  # elements that are updated one after the other; more are, all at once, with care
 Messages = dict[tuple[str, str], Tensor]  # (factor, variable) -> natural coordinates
+
+
+def required_damping(damping: Any) -> float:
+    """The part that stays, which has to be in [0, 1)."""
+    if not isinstance(damping, Real) or not 0 <= damping < 1:
+        raise ValueError(complain("damping", "a number in [0, 1)", damping))
+    return float(damping)
 
 
 class Schedule(ABC):
@@ -94,8 +102,7 @@ class Parallel(Schedule):
     damping: float = 0.5
 
     def __post_init__(self) -> None:
-        if not isinstance(self.damping, Real) or not 0 <= self.damping < 1:
-            raise ValueError(complain("damping", "a number in [0, 1)", self.damping))
+        required_damping(self.damping)
 
     def sweep(
         self, graph: FactorGraph, beliefs: Beliefs, safe: Collection[str]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from numbers import Real
-
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
@@ -12,7 +10,7 @@ from .._checks import complain, nonnegative, positive_int
 from ..conjugacy import DTYPE
 from .graph import FactorGraph
 from .potentials import Potential, potential_of
-from .schedules import Messages
+from .schedules import Messages, required_damping
 
 
 class SumProduct:
@@ -70,9 +68,7 @@ class SumProduct:
         self.graph = graph
         self.max_iter = positive_int("max_iter", max_iter)
         self.tolerance = nonnegative("tolerance", tolerance)
-        if not isinstance(damping, Real) or not 0 <= damping < 1:
-            raise ValueError(complain("damping", "a number in [0, 1)", damping))
-        self.damping = damping
+        self.damping = required_damping(damping)
         self.potentials: dict[str, Potential] = {
             name: potential_of(factor, graph.variables) for name, factor in graph.factors.items()
         }

@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Collection
 from dataclasses import dataclass
-from numbers import Real
 from typing import Any
 
 import torch
@@ -23,7 +22,7 @@ Messages = dict[tuple[str, str], Tensor]  # (factor, variable) -> natural coordi
 
 def required_damping(damping: Any) -> float:
     """The part that stays, which has to be in [0, 1)."""
-    if not isinstance(damping, Real) or not 0 <= damping < 1:
+    if not isinstance(damping, float | int) or not 0 <= damping < 1:
         raise ValueError(complain("damping", "a number in [0, 1)", damping))
     return float(damping)
 

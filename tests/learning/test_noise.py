@@ -9,8 +9,10 @@ import pyro
 import pyro.distributions as dist
 import pytest
 import torch
+from pyro.infer import TraceEnum_ELBO, config_enumerate
 from torch import Tensor
 
+from pyro_activeinf import VariationalFreeEnergy
 from pyro_activeinf.learning.noise import SharedNoise
 
 ROWS, COUNT = 6, 3
@@ -192,3 +194,31 @@ def test_a_subsample_has_to_fit() -> None:
         pytest.raises(ValueError, match="subsample_size of at most 6 in each process, got 7"),
     ):
         chosen(7)
+
+
+def mixture(x: Tensor) -> None:
+    with pyro.plate("rows", ROWS, subsample_size=len(x), dim=-1):
+        kind = pyro.sample("kind", dist.Categorical(torch.tensor([0.3, 0.7])))
+        z = pyro.sample("z", dist.Normal(torch.tensor([-1.0, 1.0])[kind], 1.0))
+        pyro.sample("x", dist.Normal(z, 0.5), obs=x)
+
+
+def reading(x: Tensor) -> None:
+    with pyro.plate("rows", ROWS, subsample_size=len(x), dim=-1):
+        pyro.sample("z", dist.Normal(x / 2, 0.7))
+
+
+def test_sites_that_are_summed_out_are_left_alone() -> None:
+    """The mean of the losses of parts is that of the whole."""
+    x = torch.linspace(-1.0, 1.0, ROWS)
+    model = config_enumerate(mixture, "parallel")
+    energy = VariationalFreeEnergy(TraceEnum_ELBO(max_plate_nesting=1))
+    pyro.set_rng_seed(0)
+    whole = energy.loss(model, reading, x)
+    parts = []
+    for rank in range(COUNT):
+        pyro.set_rng_seed(0)
+        with SharedNoise(["rows"], rank, COUNT):
+            parts.append(energy.loss(model, reading, x[rank::COUNT]))
+    assert sum(parts) / COUNT == pytest.approx(whole, rel=1e-12)
+    assert len(set(parts)) == COUNT

@@ -145,11 +145,24 @@ class Suited(Retraction):
 
     def move(self, fisher: Fisher, direction: Tensor, rho: float, look: Look) -> Moved:
         """As :class:`ExponentialMap` or :class:`FirstOrder` does it."""
-        coordinates, parameters = len(fisher.coordinates), len(direction)
-        known = all(isinstance(term.family, ExponentialFamily) for term in fisher.terms)
-        direct = coordinates <= parameters <= 2 * coordinates  # twice, for a square of a factor
-        chosen = ExponentialMap() if known and direct and coordinates <= MOST else FirstOrder()
+        chosen = ExponentialMap() if _direct(fisher, len(direction)) else FirstOrder()
         return chosen.move(fisher, direction, rho, look)
+
+
+def _direct(fisher: Fisher, parameters: int) -> bool:
+    """Whether parameters stand for distributions one to one: each is of a single member of one."""
+    coordinates = len(fisher.coordinates)
+    known = all(isinstance(term.family, ExponentialFamily) for term in fisher.terms)
+    enough = coordinates <= parameters <= 2 * coordinates  # twice, for a square of a factor
+    if not (known and enough and coordinates <= MOST):
+        return False
+    rows = fisher.jacobian().split([term.rows for term in fisher.terms])
+    pairs = zip(rows, fisher.terms, strict=True)
+    met = [
+        (part.reshape(*term.coordinates.shape, -1) != 0).any(1).sum(0)  # members, by parameter
+        for part, term in pairs
+    ]
+    return bool((torch.stack(met).sum(0) <= 1).all())
 
 
 def flat(parameters: list[Tensor]) -> Tensor:

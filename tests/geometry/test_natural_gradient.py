@@ -413,6 +413,33 @@ def test_a_step_of_first_order_changes_no_distribution_by_much() -> None:
     assert torch.allclose(guide.loc, torch.tensor(2.0).sqrt() + 18.0)
 
 
+def test_a_network_moves_straight_and_no_distribution_by_much() -> None:
+    """Its weights are of all distributions, so that none can be put where it should be."""
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.net = nn.Linear(3, 2)
+
+        def forward(self) -> None:
+            loc, log_scale = self.net(torch.eye(4)[:, :3]).unbind(-1)
+            with pyro.plate("data", 4):
+                pyro.sample("z", dist.Normal(loc, log_scale.exp()))
+
+    ends = []
+    for retraction in (None, FirstOrder()):
+        pyro.set_rng_seed(0)
+        guide = Net()
+        optimizer = NaturalGradient(guide, retraction=retraction)
+        (-50.0 * guide.net(torch.eye(4)[:, :3])).sum().backward()
+        before = [one.detach().clone() for one in guide.parameters()]
+        optimizer.step()
+        ends.append(torch.cat([one.detach().reshape(-1) for one in guide.parameters()]))
+    assert torch.equal(*ends)
+    moved = ends[0] - torch.cat([one.reshape(-1) for one in before])
+    assert 0 < moved.abs().max() < 3
+
+
 @pytest.mark.parametrize("make", [AutoDelta, AutoLaplaceApproximation])
 def test_point_masses_are_explained(make: Any) -> None:
     guide = make(model_of_one)

@@ -70,6 +70,7 @@ def _conditions(population: Conditions, sites: Iterable[str], choices: Choices) 
 @event_labels.register(Mixture)
 def _mixture(population: Mixture, sites: Iterable[str], choices: Choices) -> dict[str, Named]:
     types = ("type", tuple(range(population.num_types)))
-    inner = event_labels(population.of, list(sites), choices)
+    own = [site for site in sites if site != WEIGHTS]
+    inner = event_labels(population.of, own, choices)
     suffixed = {f"{site}_type{k}": named for site, named in inner.items() for k in types[1]}
-    return {**dict.fromkeys([*sites, WEIGHTS], types), **suffixed}
+    return {**dict.fromkeys([*own, WEIGHTS], types), **suffixed}

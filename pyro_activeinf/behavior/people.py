@@ -12,18 +12,14 @@ from typing import Any
 import pyro
 import torch
 from torch import Tensor
-from torch.fx import GraphModule, Interpreter, Node
-from torch.fx.experimental.proxy_tensor import (
-    disable_proxy_modes_tracing,
-    get_proxy_mode,
-    make_fx,
-)
+from torch.fx import GraphModule
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing, get_proxy_mode
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from ..compile import Snapshot
-from ..learning.forks import is_draw
 from . import persons as by_vmap
+from .graphs import graph_of
 from .persons import Build, agreed, asked, below, chooser_of, functorch, laid_out, persons
 
 LOG = logging.getLogger("pyro_activeinf")
@@ -125,14 +121,11 @@ class _Graph:
             specs.append(spec)
             return [noting.valid, *leaves]
 
-        with torch.no_grad():
-            module = make_fx(run)(*(value.detach().clone() for value in flat.values()))
-            folded(module)
-        return cls(module, made, specs[-1])
+        return cls(graph_of(run, list(flat.values())), made, specs[-1])
 
     def __call__(self, flat: Mapping[str, Tensor], batch: Sequence[int]) -> Any:
         """The persons, ``None`` where the graph does not hold for their parameters."""
-        valid, *leaves = self.module(*flat.values())
+        valid, *leaves = self.module(*(value.contiguous() for value in flat.values()))
         if not bool(valid):
             return None
         whole = [leaf.unflatten(0, tuple(batch)) for leaf in leaves]
@@ -166,38 +159,6 @@ class Noting(TorchFunctionMode):
             answer = agreed(func, inner.detach().clone())
         self.held.append((inner.detach() == answer).all())
         return answer
-
-
-def folded(module: GraphModule) -> None:
-    """Compute beforehand what does not depend on parameters, nor on what can be trained."""
-    module.graph.eliminate_dead_code(lambda node: node.is_impure() and not is_draw(node))
-    if any(map(is_draw, module.graph.nodes)):
-        raise RuntimeError("it draws random numbers")
-    runner, values = Interpreter(module), dict[Node, Any]()
-    for node in list(module.graph.nodes):
-        if node.op == "get_attr":
-            tensor = getattr(module, node.target)
-            if not tensor.requires_grad:
-                values[node] = tensor
-        elif node.op == "call_function" and all(n in values for n in node.all_input_nodes):
-            args, kwargs = pytree.tree_map(
-                lambda x: values[x] if isinstance(x, Node) else x, (node.args, node.kwargs)
-            )
-            values[node] = runner.call_function(node.target, args, kwargs)
-    _replaced(module, values)
-
-
-def _replaced(module: GraphModule, values: Mapping[Node, Any]) -> None:
-    for number, (node, value) in enumerate(values.items()):
-        used = any(user not in values for user in node.users)
-        if node.op == "get_attr" or not used or not isinstance(value, Tensor):
-            continue
-        name = f"_folded_{number}"
-        module.register_buffer(name, value)
-        with module.graph.inserting_before(node):
-            node.replace_all_uses_with(module.graph.get_attr(name))
-    module.graph.eliminate_dead_code(lambda node: node.is_impure() and node not in values)
-    module.recompile()
 
 
 def _alike(first: Any, second: Any, dims: int) -> bool:

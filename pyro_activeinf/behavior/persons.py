@@ -130,13 +130,17 @@ class Agreeing(TorchFunctionMode):
     have to be. A mode of this kind holds for its thread only.
     """
 
+    def __init__(self, trained: bool = False) -> None:
+        super().__init__()
+        self.trained = trained  # whether all tensors are taken as such that gradients flow to
+
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Look below ``vmap`` where a tensor is turned into a Python value."""
         first = args[0] if args else None
         if not (isinstance(first, Tensor) and functorch.is_batchedtensor(first) and asked(func)):
             return func(*args, **(kwargs or {}))
         inner = below(first)
-        found = known(func, first, inner, inner.requires_grad)
+        found = known(func, first, inner, self.trained or inner.requires_grad)
         return agreed(func, inner) if found is None else found[0]
 
 

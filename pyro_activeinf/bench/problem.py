@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .behavior import Learner
 from .cart import Cart
 from .levels import Levels
 from .swing import Swing
@@ -23,7 +24,8 @@ class Problem:
         task: ``scoring`` of policies, belief ``updating``, a whole ``stepping`` (perceive, plan,
             act), or a whole ``rollout``; of ours alone the ``products`` of matrices that scoring
             cannot do without, and ``living`` through trials. ``gaussian scoring`` of a cart,
-            ``particle planning`` of a swing, ``stepping of levels``.
+            ``particle planning`` of a swing, ``stepping of levels``, the ``gradient of a
+            population`` of learners.
         world: the model, and the world where there has to be one.
         horizon: number of actions in a policy.
         batch: number of agents.
@@ -32,7 +34,7 @@ class Problem:
     """
 
     task: str
-    world: World | Cart | Swing | Levels
+    world: World | Cart | Swing | Levels | Learner
     horizon: int = 1
     batch: int = 1
     steps: int = 1

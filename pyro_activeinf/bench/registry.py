@@ -8,6 +8,7 @@ from functools import cache
 from typing import Any
 
 from .bars import AtMost, Ratio, Within
+from .behavior import LEARNERS, Learner
 from .cart import cart
 from .experiment import Experiment
 from .levels import Levels
@@ -54,6 +55,7 @@ def rows() -> tuple[Experiment[Row], ...]:
         ),
         *(_planning_by_particles(real) for real in (True, False)),
         *(_stepping_of_levels(svi) for svi in (True, False)),
+        *map(_fitting, LEARNERS),
         PeakMemory("peak memory, H=5, batch 16", Problem("scoring", world, 5, 16), Ratio(2)),
         MemoryGrowth(
             f"growth of memory over {STEPS:,} steps",
@@ -82,6 +84,15 @@ def _stepping_of_levels(svi: bool) -> Timing:
         f"step of two levels, each {size.states} states x {size.actions} actions, H=3, {how}",
         Problem("stepping of levels", size, 3),
         Within(0.003),
+        rival=NOBODY,
+    )
+
+
+def _fitting(learner: str) -> Timing:
+    return Timing(
+        f"gradient of a population's likelihood, 50 persons x 200 trials, {learner}",
+        Problem("gradient of a population", Learner(learner), batch=50, steps=200),
+        Within(0.5),
         rival=NOBODY,
     )
 

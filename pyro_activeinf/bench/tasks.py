@@ -12,6 +12,7 @@ from ..filters import JointBelief
 from ..records import Belief, PolicyPosterior, Trajectory
 from ..rollout import rollout
 from .agreement import agent_numbers, belief_numbers, plan_numbers
+from .behavior import PopulationGradient
 from .cart import GaussianScoring
 from .levels import LevelStepping
 from .simulator import Simulator
@@ -172,4 +173,5 @@ TASKS: dict[str, Callable[[Mapping[str, Any]], Timed]] = {
     "gaussian scoring": GaussianScoring,
     "particle planning": ParticlePlanning,
     "stepping of levels": LevelStepping,
+    "gradient of a population": PopulationGradient,
 }

@@ -2,6 +2,7 @@
 
 import pytest
 
+from pyro_activeinf.bench.behavior import LEARNERS
 from pyro_activeinf.bench.games import GAMES
 from pyro_activeinf.bench.outcomes import Episodes
 from pyro_activeinf.bench.peer_cpomdp import TASKS as CPOMDP_TASKS
@@ -26,6 +27,10 @@ BARS = {
     "planning step, 256 policies x 64 particles, H=10, 3 actions": "<= 60 ms",
     "step of two levels, each 10 states x 3 actions, H=3, by SVI": "<= 3 ms",
     "step of two levels, each 10 states x 3 actions, H=3, one by one": "<= 3 ms",
+    **{
+        f"gradient of a population's likelihood, 50 persons x 200 trials, {learner}": "<= 500 ms"
+        for learner in LEARNERS
+    },
     "peak memory, H=5, batch 16": ">= 2x",
     "growth of memory over 100,000 steps": "<= 1.0 MiB",
 }

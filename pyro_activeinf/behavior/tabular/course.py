@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -67,6 +67,14 @@ class Course:
     prior: Numbers  # (*batch, *parents, size)
     rate: Number  # eta, (*batch)
     forgetting: Number  # phi, (*batch)
+
+    def with_numbers(
+        self, fixed: tuple[Tensor, ...], prior: Numbers, rates: Mapping[str, Tensor]
+    ) -> Course:
+        """The same course with other tensors."""
+        rate = rates.get("rate", self.rate)
+        forgetting = rates.get("forgetting", self.forgetting)
+        return replace(self, fixed=fixed, prior=prior, rate=rate, forgetting=forgetting)
 
     def initial(self) -> Lesson:
         """p(s_0), and the counts at first."""

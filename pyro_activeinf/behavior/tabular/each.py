@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
+from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.utils import _pytree as pytree
 
 from ..persons import Agreeing
@@ -25,7 +26,7 @@ def each(function: Callable[..., Made], shape: Sequence[int], *args: Any) -> Mad
         *args: structures of tensors with how many of the dims of ``shape`` they have, in pairs.
     """
     flat = [_flat(part, dims, shape) for part, dims in args]
-    with Agreeing():
+    with Agreeing(trained=get_proxy_mode() is not None):
         found = torch.func.vmap(function, randomness="same")(*flat)
     made: Made = pytree.tree_map(lambda value: value.reshape(*shape, *value.shape[1:]), found)
     return made

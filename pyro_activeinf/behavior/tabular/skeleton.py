@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 
@@ -62,7 +62,7 @@ class Blank:
         return replace(self.table, log_probs=log_probs, source=Source(owner, self.rows))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Skeleton:
     """Blanks of all tables of a program, in order."""
 
@@ -72,6 +72,7 @@ class Skeleton:
     observe: tuple[Blank, ...]
     preferences: tuple[tuple[Blank, ...], ...]
     habit: tuple[Blank, ...]
+    graphs: dict[Any, Any] = field(default_factory=dict, repr=False)  # of what is done with it
 
     @classmethod
     def of(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from pyro_activeinf import Agent
-from pyro_activeinf.behavior import ChoiceModel
+from pyro_activeinf.behavior import ChoiceModel, Choices
 from pyro_activeinf.learning import DirichletLearner, DirichletUpdate, EachStep
 from pyro_activeinf.models import POMDP, CategoricalTable
 from pyro_activeinf.planning import OpenLoop
@@ -66,8 +66,14 @@ def test_agrees_with_the_agent(seed: int) -> None:
 
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(2)
-    choices, model = holey(trials=5), ChoiceModel(parameters, counting)
-    theta = {name: value.requires_grad_() for name, value in drawn(SUBJECTS).items()}
+    model, given = ChoiceModel(parameters, counting), holey(trials=5)
+    choices = Choices(
+        given.actions[2:],
+        {"o0": given.outcomes["o0"][2:]},
+        {"o1": given.cues["o1"][2:]},
+        starts=given.starts[2:],
+    )
+    theta = {name: value.requires_grad_() for name, value in drawn(1).items()}
 
     def total(*values: Tensor) -> Tensor:
         return model.log_likelihood(dict(zip(theta, values, strict=True)), choices).sum()

@@ -152,6 +152,22 @@ class ExponentialFamily(Family):
         return Dual(lambda x: self.natural(x - shift), lambda x: self.mean(x - shift))
 
 
+class Unbounded(ExponentialFamily):
+    """A family whose natural coordinates have no bounds, and say nothing of a location."""
+
+    def free(self, point: Tensor) -> Tensor:
+        """Natural coordinates."""
+        return self.natural(point)
+
+    def from_free(self, free: Tensor) -> Tensor:
+        """Usual coordinates."""
+        return self.from_natural(free)
+
+    def locations(self, size: int) -> int:
+        """None."""
+        return 0
+
+
 def solve_mean(family: ExponentialFamily, mean: Tensor, start: Tensor) -> Tensor:
     r"""Usual coordinates with a given mean, by Newton's method in free coordinates.
 

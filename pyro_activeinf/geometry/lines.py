@@ -15,7 +15,7 @@ from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 
 from .._checks import complain, positive_int
-from .family import Closed, ExponentialFamily, Isometry
+from .family import Closed, ExponentialFamily, Isometry, Unbounded
 from .legendre import LogOdds
 from .spaces import Line
 
@@ -139,7 +139,7 @@ class Poisson(Rates):
         return kl_divergence(self.distribution(point), self.distribution(other))
 
 
-class Binomial(ExponentialFamily):
+class Binomial(Unbounded):
     r"""Binomial distributions of n trials; usual coordinates: the probability.
 
     .. math:: d = 2 \sqrt{n}\, |\arcsin \sqrt{p} - \arcsin \sqrt{p'}|
@@ -179,18 +179,6 @@ class Binomial(ExponentialFamily):
     def valid(self, point: Tensor) -> Tensor:
         """Whether it is inside the unit interval."""
         return inside_unit(point)
-
-    def free(self, point: Tensor) -> Tensor:
-        """Log odds."""
-        return self.natural(point)
-
-    def from_free(self, free: Tensor) -> Tensor:
-        """The probability."""
-        return self.from_natural(free)
-
-    def locations(self, size: int) -> int:
-        """None."""
-        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Log odds."""

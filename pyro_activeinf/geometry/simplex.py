@@ -12,13 +12,13 @@ from torch import distributions as torch_dist
 from torch.distributions import kl_divergence
 
 from .equation import ConcentrationEquation
-from .family import Closed, ExponentialFamily, Isometry, solve_mean
+from .family import Closed, ExponentialFamily, Isometry, Unbounded, solve_mean
 from .legendre import Logits
 from .lines import positive
 from .spaces import Sphere
 
 
-class Categorical(ExponentialFamily):
+class Categorical(Unbounded):
     r"""Categorical distributions; usual coordinates: all probabilities but the last.
 
     All of them, which sum to one, are read as well. Part of a sphere, curvature 1/4:
@@ -68,18 +68,6 @@ class Categorical(ExponentialFamily):
     def valid(self, point: Tensor) -> Tensor:
         """Whether all probabilities are positive."""
         return positive(self.full(point))
-
-    def free(self, point: Tensor) -> Tensor:
-        """Logarithms, relative to that of the last."""
-        return self.natural(point)
-
-    def from_free(self, free: Tensor) -> Tensor:
-        """Probabilities."""
-        return self.from_natural(free)
-
-    def locations(self, size: int) -> int:
-        """None."""
-        return 0
 
     def natural(self, point: Tensor) -> Tensor:
         """Logarithms, relative to that of the last."""

@@ -36,7 +36,8 @@ def dataset(
 
 
 def _over(name: str, value: Any) -> Sequence[str]:
-    return value[0] if isinstance(value, tuple) else (name,)
+    dims = value[0] if isinstance(value, tuple) else name
+    return (dims,) if isinstance(dims, str) else dims
 
 
 def array_of(value: Any) -> np.ndarray[Any, Any]:

@@ -72,7 +72,7 @@ def _groups_of_guided(source: Guided, draws: int) -> dict[str, Dataset]:
 @groups.register(MCMC)
 def _groups_of_mcmc(source: MCMC, draws: int) -> dict[str, Dataset]:
     model = getattr(source.kernel, "model", None)
-    if model is None or not hasattr(source, "_args"):
+    if model is None or source._samples is None:
         expected = "MCMC of a model (not of a potential_fn) that has run"
         raise ValueError(complain("source", expected, "another", "Call run(..) first."))
     call = _Call(model, source._args, source._kwargs)
@@ -82,14 +82,9 @@ def _groups_of_mcmc(source: MCMC, draws: int) -> dict[str, Dataset]:
     each = [{name: value[i] for name, value in flat.items()} for i in range(chains * length)]
     found = call.groups(each, chains, draws)
     diverging = torch.zeros(chains, length, dtype=torch.bool)
-    for chain, where in enumerate(_divergences(source).values()):
-        diverging[chain, where] = True
+    for chain, known in enumerate(source._diagnostics):  # its public reading needs four draws
+        diverging[chain, known["divergences"]] = True
     return {**found, "sample_stats": dataset({"diverging": (SAMPLED, diverging)}, {})}
-
-
-def _divergences(source: MCMC) -> dict[str, Any]:
-    found: dict[str, Any] = source.diagnostics().get("divergences", {})
-    return found
 
 
 class _Call:

@@ -1,0 +1,159 @@
+"""Fits of behavior as ArviZ data, with ArviZ 0.x and 1.x."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Any
+
+import arviz
+import numpy as np
+import pytest
+import torch
+
+from pyro_activeinf import to_arviz
+from pyro_activeinf.behavior import (
+    NUTS,
+    BehaviorFit,
+    Choices,
+    Hierarchical,
+    Mixture,
+    Variational,
+    fit,
+)
+from tests.behavior.coin import coins, tosses
+
+
+def named() -> Choices:
+    plain = tosses()
+    return Choices(
+        plain.actions,
+        outcomes={"reward": torch.rand(3, 12), "picture": torch.zeros(3, 12, 2)},
+        cues={"light": torch.ones(3, 12, dtype=torch.long)},
+        covariates={"age": torch.tensor([20.0, 30.0, 40.0])},
+        subjects=("ann", "bob", "cat"),
+        labels={"action": ("tails", "heads")},
+    )
+
+
+def fitted(engine: Any = None, population: Any = None) -> BehaviorFit:
+    chosen = Variational(steps=20, draws=40) if engine is None else engine
+    return fit(coins(population), named(), chosen, progress=False)
+
+
+def variables(group: Any) -> dict[str, tuple[str, ...]]:
+    return {str(name): tuple(map(str, value.dims)) for name, value in group.data_vars.items()}
+
+
+def test_groups_variables_and_dims() -> None:
+    data = to_arviz(fitted(), draws=7)
+    rows = ("subject", "trial")
+
+    assert variables(data["posterior"]) == {"heads": ("chain", "draw", "subject")}
+    assert variables(data["prior"]) == variables(data["posterior"])
+    assert dict(data["prior"].sizes) == {"chain": 1, "draw": 7, "subject": 3}
+    assert variables(data["posterior_predictive"]) == {"choice": ("chain", "draw", *rows)}
+    assert variables(data["prior_predictive"]) == {"choice": ("chain", "draw", *rows)}
+    assert variables(data["log_likelihood"]) == {
+        "choice": ("chain", "draw", "observation"),
+        "choice_by_subject": ("chain", "draw", "subject"),
+    }
+    assert variables(data["observed_data"]) == {"choice": rows}
+    assert variables(data["constant_data"]) == {
+        "present": rows,
+        "start": rows,
+        "cue_light": rows,
+        "outcome_reward": rows,
+        "outcome_picture": (*rows, "outcome_picture_dim_0"),
+        "covariate_age": ("subject",),
+    }
+
+
+def test_coordinates_are_labels() -> None:
+    data = to_arviz(fitted(), draws=2)
+
+    assert data["posterior"]["subject"].values.tolist() == ["ann", "bob", "cat"]
+    told = data["log_likelihood"]["choice"]
+    assert told["observation_subject"].values.tolist() == ["ann"] * 12 + ["bob"] * 8 + ["cat"] * 12
+    assert told["observation_trial"].values.tolist() == [*range(12), *range(8), *range(12)]
+
+
+def test_log_likelihoods_are_log_probabilities_of_actions() -> None:
+    found = fitted()
+    data = to_arviz(found, draws=2)["log_likelihood"]
+    heads = found.parameters["heads"]
+    actions = found.choices.actions
+    p = torch.where(actions == 1, heads.unsqueeze(-1), 1 - heads.unsqueeze(-1)).log()
+    expected = torch.where(actions >= 0, p, 0.0).sum((-1, -2)).numpy()
+
+    by_choice = data["choice"].sum("observation").values
+    by_subject = data["choice_by_subject"].sum("subject").values
+
+    np.testing.assert_allclose(by_choice, expected, rtol=0.0, atol=1e-10)
+    np.testing.assert_allclose(by_subject, expected, rtol=0.0, atol=1e-10)
+
+
+@pytest.mark.parametrize("variable", ["choice", "choice_by_subject"])
+def test_arviz_leaves_one_out(variable: str) -> None:
+    data: Any = to_arviz(fitted(Variational(steps=200, draws=400)), draws=2)
+    given: Any = arviz
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        found = given.loo(data, var_name=variable)
+
+    total = getattr(found, "elpd_loo", None)
+    total = found.elpd if total is None else total
+    count = data["log_likelihood"][variable].shape[-1]
+    assert found.n_data_points == count
+    assert -40 < float(total) < -10
+
+
+def test_what_is_foretold_has_the_frequencies_of_the_probabilities() -> None:
+    found = fitted(Variational(steps=20, draws=4000))
+
+    drawn = to_arviz(found, draws=2)["posterior_predictive"]["choice"]
+
+    expected = found.means["heads"].unsqueeze(-1).expand(3, 12).numpy()
+    np.testing.assert_allclose(drawn.mean(("chain", "draw")).values, expected, atol=0.04)
+
+
+def test_a_population_and_a_sampler() -> None:
+    data = to_arviz(fitted(NUTS(draws=6, warmup=10, chains=2), Hierarchical()), draws=3)
+
+    assert variables(data["posterior"]) == {
+        "heads": ("chain", "draw", "subject"),
+        "heads_typical": ("chain", "draw"),
+        "heads_spread": ("chain", "draw"),
+        "heads_z": ("chain", "draw", "subject"),
+    }
+    assert variables(data["sample_stats"])["diverging"] == ("chain", "draw")
+    assert dict(data["posterior"].sizes) == {"chain": 2, "draw": 6, "subject": 3}
+
+
+def test_types_of_persons_have_a_dim_of_their_own() -> None:
+    data = to_arviz(fitted(population=Mixture(2)), draws=3)
+
+    assert variables(data["posterior"])["heads"] == ("chain", "draw", "subject", "type")
+    assert data["posterior"]["type"].values.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("kind", ["netcdf", "zarr"])
+def test_it_is_kept_in_files(kind: str, tmp_path: Path) -> None:
+    from pyro_activeinf.store import save
+
+    data: Any = to_arviz(fitted(), draws=3)
+    path = tmp_path / ("fit.nc" if kind == "netcdf" else "fit.zarr")
+
+    if kind == "netcdf":
+        data.to_netcdf(str(path))
+        again: Any = arviz.from_netcdf(str(path))
+    else:
+        save(data, path)
+        import xarray
+
+        again = xarray.open_datatree(path, engine="zarr", consolidated=False)
+
+    for group in ("posterior", "log_likelihood", "observed_data", "constant_data"):
+        for name, value in data[group].data_vars.items():
+            np.testing.assert_array_equal(again[group][name].values, value.values)
+        assert again[group]["subject"].values.tolist() == ["ann", "bob", "cat"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -9,6 +10,9 @@ from torch import Tensor
 
 from pyro_activeinf import Agent
 from pyro_activeinf.behavior import Choices
+from pyro_activeinf.behavior.chooser import log_action_probs
+from pyro_activeinf.behavior.foretold import picked
+from pyro_activeinf.behavior.persons import persons
 
 
 def by_the_agent(agent: Agent, choices: Choices, subject: int) -> Tensor:
@@ -34,6 +38,14 @@ def by_the_agent(agent: Agent, choices: Choices, subject: int) -> Tensor:
         outcome = {k: v for k, v in brought.items() if int(v) >= 0}
     agent.reset()
     return torch.stack(found)
+
+
+def as_written(
+    build: Callable[[dict[str, Tensor]], Agent], theta: Mapping[str, Tensor], choices: Choices
+) -> Tensor:
+    """The log-likelihood of all choices, by no graph of anything."""
+    chooser = persons(build, theta, dict.fromkeys(theta, 0))
+    return picked(log_action_probs(chooser, choices), choices).sum()
 
 
 def as_controls(agent: Agent, index: int) -> Tensor:

@@ -15,7 +15,7 @@ from pyro_activeinf.behavior.choice_model import picked
 from pyro_activeinf.behavior.chooser import walk
 from pyro_activeinf.models import POMDP
 from pyro_activeinf.planning import OpenLoop
-from tests.behavior.tabular.by_the_agent import by_the_agent
+from tests.behavior.tabular.by_the_agent import as_written, by_the_agent
 
 SUBJECTS, TRIALS = 3, 9
 
@@ -103,10 +103,10 @@ def test_draws_are_batched() -> None:
 
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(2)
-    choices, model = holey(), ChoiceModel(parameters, bandit)
+    choices = holey(trials=6)
     theta = {name: value.requires_grad_() for name, value in drawn(SUBJECTS).items()}
 
     def total(*values: Tensor) -> Tensor:
-        return model.log_likelihood(dict(zip(theta, values, strict=True)), choices).sum()
+        return as_written(bandit, dict(zip(theta, values, strict=True)), choices)
 
     assert torch.autograd.gradcheck(total, tuple(theta.values()))

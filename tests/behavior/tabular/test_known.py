@@ -14,7 +14,7 @@ from pyro_activeinf.behavior.tabular.serial import one_after_another
 from pyro_activeinf.learning import DirichletLearner, DirichletUpdate, EachStep
 from pyro_activeinf.models import POMDP, CategoricalTable
 from pyro_activeinf.planning import OpenLoop
-from tests.behavior.tabular.by_the_agent import by_the_agent
+from tests.behavior.tabular.by_the_agent import as_written, by_the_agent
 from tests.behavior.tabular.test_fixed import SUBJECTS, TRIALS, holey, one
 from tests.behavior.tabular.test_learned import drawn, parameters
 
@@ -69,10 +69,10 @@ def test_a_cap_takes_one_after_another() -> None:
 
 
 def test_gradients_are_those_of_finite_differences() -> None:
-    data, model = choices(trials=5), ChoiceModel(parameters, arms)
+    data = choices(trials=5)
     theta = {name: value.requires_grad_() for name, value in drawn(SUBJECTS).items()}
 
     def total(*values: Tensor) -> Tensor:
-        return model.log_likelihood(dict(zip(theta, values, strict=True)), data).sum()
+        return as_written(arms, dict(zip(theta, values, strict=True)), data)
 
     assert torch.autograd.gradcheck(total, tuple(theta.values()))

@@ -14,7 +14,7 @@ from pyro_activeinf.behavior import ChoiceModel, Choices
 from pyro_activeinf.learning import DirichletLearner, DirichletUpdate, EachStep
 from pyro_activeinf.models import POMDP, CategoricalTable
 from pyro_activeinf.planning import OpenLoop
-from tests.behavior.tabular.by_the_agent import by_the_agent
+from tests.behavior.tabular.by_the_agent import as_written, by_the_agent
 from tests.behavior.tabular.test_fixed import SUBJECTS, holey, one
 
 
@@ -66,7 +66,7 @@ def test_agrees_with_the_agent(seed: int) -> None:
 
 def test_gradients_are_those_of_finite_differences() -> None:
     torch.manual_seed(2)
-    model, given = ChoiceModel(parameters, counting), holey(trials=5)
+    given = holey(trials=5)
     choices = Choices(
         given.actions[2:],
         {"o0": given.outcomes["o0"][2:]},
@@ -76,6 +76,6 @@ def test_gradients_are_those_of_finite_differences() -> None:
     theta = {name: value.requires_grad_() for name, value in drawn(1).items()}
 
     def total(*values: Tensor) -> Tensor:
-        return model.log_likelihood(dict(zip(theta, values, strict=True)), choices).sum()
+        return as_written(counting, dict(zip(theta, values, strict=True)), choices)
 
     assert torch.autograd.gradcheck(total, tuple(theta.values()))

@@ -1,13 +1,16 @@
 """What agents did as choices: the agent's own log-probabilities are the likelihood's."""
 
 from dataclasses import replace
+from typing import Any
 
 import gymnasium as gym
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 
 import pyro_activeinf as aif
-from pyro_activeinf.behavior import from_trajectory
+from pyro_activeinf.behavior import ChoiceModel, from_trajectory
 from pyro_activeinf.models import TMaze
 from pyro_activeinf.planning import OpenLoop
 
@@ -30,6 +33,23 @@ def test_members_are_subjects() -> None:
     choices = from_trajectory(run)
     assert torch.equal(choices.actions, run.actions)
     assert choices.num_subjects == 3
+
+
+def test_likelihood_is_that_with_which_the_agent_acted() -> None:
+    def agent(precision: Any) -> aif.Agent:
+        return aif.Agent(TMaze(), planner=OpenLoop(2), action_precision=precision)
+
+    env = gym.make_vec("pyro_activeinf/TMaze-v0", num_envs=4)
+    run = aif.rollout(agent(0.3), env, episodes=8, progress=False)
+    taken = run.actions.clamp(min=0).unsqueeze(-1)
+    log_probs = run.action_probs.gather(-1, taken).squeeze(-1).log()
+    model = ChoiceModel(
+        lambda: pyro.sample("precision", dist.Gamma(2.0, 1.0)), lambda p: agent(p["precision"])
+    )
+    found = model.log_likelihood({"precision": torch.full((4,), 0.3)}, from_trajectory(run))
+    expected = torch.where(run.actions >= 0, log_probs, 0.0)
+    assert expected.unique().numel() > 4
+    torch.testing.assert_close(found, expected, atol=1e-10, rtol=0.0)
 
 
 def test_several_controls_are_counted_as_policies_are() -> None:

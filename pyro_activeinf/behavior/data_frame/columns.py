@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._checks import complain
-from .choices import Labels
+from ..._checks import complain
+from ..choices import Labels
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,4 +1,4 @@
-"""Choices from data in long format, and back: one row for each trial of each subject."""
+"""Choices from data in long format: one row for each trial of each subject."""
 
 from __future__ import annotations
 
@@ -6,18 +6,17 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor
 
-from .._checks import complain
-from .choices import Choices, Labels
-from .columns import Column, check_columns, complete, discrete, observed, real, refuse
+from ..._checks import complain
+from ..choices import Choices, Labels
+from .columns import Column, check_columns, discrete, observed, real, refuse
+from .grid import ORDER, Grid, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
 
 LOG = logging.getLogger("pyro_activeinf")
-_ORDER = "__order of subjects"  # a column of ours
 Columns = str | Sequence[Any] | Mapping[Any, str]
 
 
@@ -91,8 +90,8 @@ def from_dataframe(  # noqa: PLR0913 -- what each column means
     }
     _check(df, named)
     df = df.rename_axis(index=lambda _: None)  # a name may be that of a column too
-    rows = _sorted(df, subject, session, trial)
-    grid = _Grid(rows, subject, session)
+    rows = in_order(df, subject, session, trial)
+    grid = Grid(rows, subject, session)
     acted = discrete(rows, "action", action, actions)
     seen = {kind: _read(rows, kind, found) for kind, found in sites.items()}
     levels = {name: discrete(rows, "condition", name) for name in conditions}
@@ -138,50 +137,6 @@ def _check(df: Any, named: Mapping[str, Sequence[Any]]) -> None:
         raise ValueError(complain("df", "at least one row", "none"))
 
 
-def _sorted(df: pd.DataFrame, subject: str, session: str | None, trial: str) -> pd.DataFrame:
-    """Rows by subject (in the order of their first rows), session and trial."""
-    keys = {"subject": subject, "session": session, "trial": trial}
-    named = {argument: name for argument, name in keys.items() if name is not None}
-    for argument, name in named.items():
-        complete(df, argument, name)
-    by = list(named.values())
-    refuse(df, "trial", trial, df.duplicated(by, keep=False), f"one row for each of {by}")
-    number = df.groupby(subject, sort=False, observed=True).ngroup()
-    order = df.assign(**{_ORDER: number.to_numpy()})
-    try:
-        return order.sort_values([_ORDER, *by[1:]], kind="stable")
-    except TypeError as error:
-        expected = "values that can be sorted"
-        raise ValueError(complain("session, trial", expected, f"columns {by[1:]}")) from error
-
-
-class _Grid:
-    """Places sorted rows in subjects by trials."""
-
-    def __init__(self, rows: pd.DataFrame, subject: str, session: str | None) -> None:
-        self.who = torch.tensor(rows[_ORDER].to_numpy())  # (rows,)
-        first = torch.searchsorted(self.who, self.who)
-        self.trial = torch.arange(len(self.who)) - first  # (rows,)
-        self.shape = (int(self.who.max()) + 1, int(self.trial.max()) + 1)
-        self.subjects: Labels = tuple(rows[subject].drop_duplicates().tolist())
-        self.present = self(torch.ones(len(rows), dtype=torch.long)) == 1
-        self.starts = self(_starts(rows, self.trial, session)) == 1
-
-    def __call__(self, values: Tensor) -> Tensor:
-        """``(rows, *event)`` to ``(subjects, trials, *event)``, with -1 or NaN elsewhere."""
-        missing = float("nan") if values.is_floating_point() else -1
-        wide = values.new_full((*self.shape, *values.shape[1:]), missing)
-        return wide.index_put((self.who, self.trial), values)
-
-
-def _starts(rows: pd.DataFrame, trial: Tensor, session: str | None) -> Tensor:
-    """1 where a session begins, ``(rows,)``."""
-    if session is None:
-        return (trial == 0).long()
-    changed = rows[session].ne(rows[session].shift()).to_numpy()
-    return ((trial == 0) | torch.tensor(changed)).long()
-
-
 def _read(
     rows: pd.DataFrame, argument: str, sites: Mapping[str, Sequence[Any]]
 ) -> dict[str, Column]:
@@ -212,62 +167,12 @@ def _constant(rows: pd.DataFrame, subject: str, name: str) -> Any:
     import pandas as pd
 
     column = rows[name]
-    first = column.groupby(rows[_ORDER]).transform(lambda values: values.iloc[0])
+    first = column.groupby(rows[ORDER]).transform(lambda values: values.iloc[0])
     changed = ((column != first) & ~(column.isna() & first.isna())).fillna(True)
     if changed.any():
         who = rows.loc[changed, subject].iloc[0]
         refuse(rows, "covariates", name, changed, f"one value of {name!r} for subject {who!r}")
-    each = rows.drop_duplicates(_ORDER)
+    each = rows.drop_duplicates(ORDER)
     if pd.api.types.is_numeric_dtype(column):
         return real(each, "covariates", name)
     return tuple(each[name].tolist())
-
-
-def to_dataframe(choices: Choices) -> pd.DataFrame:
-    """Write choices in long format: the inverse of :func:`from_dataframe`.
-
-    Columns ``subject``, ``session``, ``trial``, ``action``, ``response_time`` (where there are
-    any), then outcomes, cues, conditions and covariates under their names (``<site>_0``, .. for
-    the components of a vector). Sessions and trials count from 1; integers are nullable.
-    """
-    import pandas as pd
-
-    who, when = choices.present.nonzero(as_tuple=True)
-    trial = choices.present.cumsum(-1)[who, when]
-    columns: dict[str, Any] = {
-        "subject": [choices.subjects[i] for i in who.tolist()],
-        "session": choices.starts.cumsum(-1)[who, when].numpy(),
-        "trial": trial.numpy(),
-        "action": _written(choices.actions[who, when], choices.labels.get("action", ())),
-    }
-    if choices.response_times is not None:
-        columns["response_time"] = choices.response_times[who, when].numpy()
-    for site, value in {**choices.outcomes, **choices.cues}.items():
-        columns |= _components(site, value[who, when], choices.labels.get(site, ()))
-    for name, value in choices.conditions.items():
-        columns[name] = _written(value[who, when], choices.levels.get(name, ()))
-    for name, value in choices.covariates.items():
-        columns[name] = [_plain(value[i]) for i in who.tolist()]
-    return pd.DataFrame(columns)
-
-
-def _components(site: str, values: Tensor, labels: Labels) -> dict[str, Any]:
-    if values.dim() == 1:
-        return {site: _written(values, labels)}
-    parts = values.flatten(1).unbind(-1)
-    return {f"{site}_{i}": _written(part, labels) for i, part in enumerate(parts)}
-
-
-def _written(values: Tensor, labels: Labels) -> Any:
-    """A column: reals, nullable integers, or labels."""
-    import pandas as pd
-
-    if values.is_floating_point():
-        return values.numpy()
-    if not labels:
-        return pd.array([None if v < 0 else v for v in values.tolist()], dtype="Int64")
-    return pd.Categorical.from_codes(values.tolist(), categories=list(labels))
-
-
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, Tensor) else value

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 import torch
 
-from pyro_activeinf.behavior.columns import check_columns, discrete, observed, real, refuse
+from pyro_activeinf.behavior.data_frame.columns import (
+    check_columns,
+    discrete,
+    observed,
+    real,
+    refuse,
+)
 
 FRAME = pd.DataFrame(
     {"arm": ["b", "a", None], "seen": [0.5, np.nan, 1.0], "when": [1, 2, 3]}, index=[7, 8, 9]

@@ -25,7 +25,8 @@ class Hierarchical(Population):
     T maps the unconstrained scale to the parameter's support (exp for what is positive, the
     logistic function for an interval, stick breaking for a simplex): the typical value is the
     median person. Sites of a parameter ``x``: ``x_typical`` :math:`\mu`, ``x_spread``
-    :math:`\sigma`, ``x_z``, and the persons ``x`` themselves.
+    :math:`\sigma`, ``x_z``, and the persons ``x`` themselves. Where the prior of a parameter
+    depends on another parameter, it does so for the typical person.
 
     Raises:
         ValueError: for a discrete parameter, or a prior of spread whose shape does not fit.

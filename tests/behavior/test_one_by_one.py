@@ -12,11 +12,9 @@ from pyro_activeinf import Agent
 from pyro_activeinf.behavior import ChoiceModel
 from pyro_activeinf.behavior.chooser import State
 from pyro_activeinf.behavior.one_by_one import OneByOne
-from pyro_activeinf.learning import DirichletLearner
 from pyro_activeinf.planning import OpenLoop
 from tests.behavior.tabular import test_fixed, test_learned
-from tests.behavior.tabular.by_the_agent import by_the_agent
-from tests.behavior.tabular.test_fixed import SUBJECTS, holey, one
+from tests.behavior.tabular.test_fixed import SUBJECTS, holey
 
 
 class Own(OpenLoop):
@@ -72,17 +70,3 @@ def test_goes_back_where_it_has_to() -> None:
         again = chooser.log_probs(torch.stack([acted, start]))
     torch.testing.assert_close(again, torch.stack([second, first]), rtol=0, atol=1e-12)
     assert not torch.allclose(first, second)
-
-
-def test_learning_in_hindsight() -> None:
-    def build(theta: dict[str, Tensor]) -> Agent:
-        agent = test_learned.counting(theta)
-        learner = DirichletLearner(agent.model)
-        return Agent(agent.model, planner=agent.planner, action_precision=1.5, learner=learner)
-
-    theta, choices = test_learned.drawn(SUBJECTS), holey()
-    with torch.no_grad():
-        model = ChoiceModel(test_learned.parameters, build)
-        found = model.log_likelihood(theta, choices)
-        each = [by_the_agent(build(one(theta, i)), choices, i) for i in range(SUBJECTS)]
-    torch.testing.assert_close(found, torch.stack(each), rtol=0, atol=1e-10)

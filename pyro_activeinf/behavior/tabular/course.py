@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...learning.dirichlet import updated
 from .each import each
+from .hindsight import added_up, blank, remembered
 from .sites import Seen, Sites
 from .skeleton import Skeleton
-from .step import Step, believe, usage
+from .step import Step, believe, informed_by, usage
 from .weights import Number
 
 Numbers = Mapping[str, Tensor]  # by name of a table
@@ -27,6 +28,7 @@ class Lesson(NamedTuple):
     seen: Seen  # site: (*batch), position of what was seen at this time step; -1 if nothing was
     step: Tensor  # (*batch): time step
     counts: Numbers  # (*batch, *parents, size): before this time step
+    memory: Numbers  # of the session, where it is learned from as a whole: see hindsight
 
 
 class Learned(NamedTuple):
@@ -35,6 +37,7 @@ class Learned(NamedTuple):
     now: Tensor  # (*batch, states): log-belief
     counts: Numbers  # (*batch, *parents, size)
     step: Tensor  # (*batch): time step
+    memory: Numbers  # of the session
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ class Rule:
     moves: frozenset[str]  # those that are drawn from between two time steps
     always: frozenset[str]  # the rest
     cap: float
+    episodes: int | None = None  # sessions that are learned from together; None: each time step
 
     def due(self, name: str, begins: Tensor) -> Tensor:
         """Whether a table is drawn from at a time step, ``(*batch)``."""
@@ -81,7 +85,11 @@ class Course:
         step = torch.zeros(self.batch, dtype=torch.long)
         like = next(iter(self.counts.values()))
         before = like.new_zeros(*self.batch, self.skeleton.tables.joint_size)
-        return Lesson(before, step - 1, self.nothing(step), step, dict(self.counts))
+        memory: Numbers = {}
+        if self.rule.episodes is not None:
+            kept = {name: self.counts[name] for name in sorted(self.rule.learns)}
+            memory = blank(kept, self.batch, before.shape[-1])
+        return Lesson(before, step - 1, self.nothing(step), step, dict(self.counts), memory)
 
     def nothing(self, step: Tensor) -> Seen:
         """Nothing was seen at a time step."""
@@ -89,8 +97,29 @@ class Course:
 
     def learned(self, lesson: Lesson) -> Learned:
         """Learn from a time step, of persons ``(*batch)`` or ``(*lead, *batch)``."""
-        found: tuple[Tensor, Numbers] = self._each(self._one, lesson)
-        return Learned(*found, lesson.step)
+        now, counts, memory = self._each(self._one, lesson)
+        return Learned(now, counts, lesson.step, memory)
+
+    def over(self, learned: Learned) -> Learned:
+        """The session is over: learn from it as a whole, where that is the occasion."""
+        if self.rule.episodes is None:
+            return learned
+        like = torch.zeros_like(learned.step)
+        lesson = Lesson(learned.now, like, {}, like, learned.counts, learned.memory)
+        counts, memory = self._each(self._over, lesson)
+        return learned._replace(counts=counts, memory=memory)
+
+    def chosen(self, mask: Tensor, new: Learned, old: Learned) -> Learned:
+        """Counts and memory of one where something holds ``(*batch)``, of the other elsewhere."""
+        people = len(self.batch)
+
+        def of(first: Numbers, second: Numbers) -> Numbers:
+            return {
+                name: torch.where(wide(mask, value.dim() - people), first[name], value)
+                for name, value in second.items()
+            }
+
+        return old._replace(counts=of(new.counts, old.counts), memory=of(new.memory, old.memory))
 
     def used(self, lesson: Lesson) -> tuple[Tensor, Numbers]:
         """The belief at a time step, and how often each entry of a table was used at it."""
@@ -119,19 +148,49 @@ class Course:
         filled = self.skeleton.filled(fixed, lesson.counts)
         step = Step(lesson.before, lesson.action, lesson.seen)
         believed = believe(filled, self.sites, step)
-        return believed.log_probs, usage(filled, step, believed)
+        return believed.log_probs, usage(filled, step, believed, informed_by(filled, step))
 
     def _one(
         self, lesson: Lesson, prior: Numbers, fixed: tuple[Tensor, ...], rates: Mapping[str, Number]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    ) -> tuple[Tensor, Numbers, Numbers]:
         """The belief of one person, and the counts after the time step."""
+        if self.rule.episodes is not None:
+            return self._remembered(lesson, fixed)
         now, used = self._used(lesson, prior, fixed, rates)
-        counts, rate, lost = dict(lesson.counts), rates["rate"], rates["forgetting"]
+        counts = dict(lesson.counts)
         for name in sorted(self.rule.learns & used.keys()):
             due = self.rule.due(name, lesson.action < 0)
-            new = updated(counts[name], prior[name], used[name], rate, lost, self.rule.cap)
+            new = self._updated(counts[name], prior[name], used[name], rates)
             counts[name] = torch.where(due, new, counts[name])
-        return now, counts
+        return now, counts, {}
+
+    def _updated(
+        self, counts: Tensor, prior: Tensor, used: Tensor, rates: Mapping[str, Number]
+    ) -> Tensor:
+        return updated(counts, prior, used, rates["rate"], rates["forgetting"], self.rule.cap)
+
+    def _remembered(
+        self, lesson: Lesson, fixed: tuple[Tensor, ...]
+    ) -> tuple[Tensor, Numbers, Numbers]:
+        filled = self.skeleton.filled(fixed, lesson.counts)
+        step = Step(lesson.before, lesson.action, lesson.seen)
+        believed = believe(filled, self.sites, step)
+        memory = remembered(lesson.memory, filled, step, believed)
+        return believed.log_probs, dict(lesson.counts), memory
+
+    def _over(
+        self, lesson: Lesson, prior: Numbers, fixed: tuple[Tensor, ...], rates: Mapping[str, Number]
+    ) -> tuple[Numbers, Numbers]:
+        """The counts of one person after a session, where it is time to learn."""
+        counts, memory = dict(lesson.counts), added_up(lesson.memory, lesson.before)
+        due = memory["sessions"] >= (self.rule.episodes or 1)
+        for name in sorted(self.rule.learns):
+            waiting = memory[f"waiting/{name}"]
+            new = self._updated(counts[name], prior[name], waiting, rates)
+            counts[name] = torch.where(due, new, counts[name])
+            memory[f"waiting/{name}"] = torch.where(due, 0.0, waiting)
+        memory["sessions"] = torch.where(due, 0, memory["sessions"])
+        return counts, memory
 
 
 def wide(mask: Tensor, event: int) -> Tensor:

@@ -19,6 +19,7 @@ from .plans import Plan
 from .record import Record
 from .rows import gathered, picked, spread_out
 from .scan import filtered
+from .scores import require_told
 from .sites import Seen, Sites, joined, joint
 from .weights import Number, Weights, sharpened
 
@@ -49,6 +50,7 @@ class FixedTables(Tracing, Anew):
     precision: Number  # gamma, (*batch)
     action_precision: Number  # alpha, (*batch)
     discount: Number = 1.0  # (*batch)
+    told: int | None = None  # time steps whose preferences are known; None: all
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -115,6 +117,7 @@ class FixedTables(Tracing, Anew):
         belief = state.log_probs
         lead = tuple(belief.shape[: belief.dim() - len(self.batch_shape) - 1])
         possible = belief.amax(-1) > -math.inf
+        require_told(state.step + self.plan.depth, self.told)
         probs = torch.where(possible.unsqueeze(-1), belief, 0.0).softmax(-1)
         step = state.step.expand(possible.shape).unsqueeze(-1)
         logits = self.plan.log_action_probs(

@@ -30,7 +30,7 @@ def known_states(course: Course, record: Record) -> Learned | None:
     Returns:
         As of :func:`~.serial.one_after_another`; ``None`` where something is not certain.
     """
-    if math.isfinite(course.rule.cap):
+    if math.isfinite(course.rule.cap) or course.rule.episodes is not None:
         return None
     with torch.no_grad():
         now = _certain_states(course, record)
@@ -43,7 +43,7 @@ def known_states(course: Course, record: Record) -> Learned | None:
     if len(used) < len(lessons):
         return None
     counts = _counts(course, record, lessons, used)
-    return Learned(now, counts, record.step.expand(now.shape[:-1]))
+    return Learned(now, counts, record.step.expand(now.shape[:-1]), {})
 
 
 def _certain_states(course: Course, record: Record) -> Tensor | None:
@@ -75,7 +75,7 @@ def _lesson(course: Course, record: Record, now: Tensor, seen: Seen, begins: boo
     step = record.step.expand(shape)
     whole = {name: value.expand(shape) for name, value in seen.items()}
     counts = {n: value.expand(len(now), *value.shape) for n, value in course.counts.items()}
-    return Lesson(before, moves.expand(shape), {**course.nothing(step), **whole}, step, counts)
+    return Lesson(before, moves.expand(shape), {**course.nothing(step), **whole}, step, counts, {})
 
 
 def _certain(course: Course, lesson: Lesson) -> Numbers | None:

@@ -12,11 +12,12 @@ from torch import Tensor
 from ..choices import Choices
 from ..chooser import Tracing
 from .arrays import Arrays, Reading
-from .course import Course, Learned, Lesson, Numbers, Rule, wide
+from .course import Course, Learned, Lesson, Numbers, Rule
 from .each import each
 from .known import known_states
 from .plans import Plan
 from .record import Record
+from .scores import require_told
 from .serial import one_after_another
 from .sites import Sites, joined
 from .skeleton import Skeleton
@@ -31,7 +32,8 @@ class LearnedTables(Tracing):
 
     with n as of :class:`~pyro_activeinf.learning.DirichletLearner`. A time step is over, and
     learned from, when all that is seen at it has been seen: before a choice, or at the end of a
-    session. Counts outlast sessions.
+    session. Counts outlast sessions. Where the occasion is the end of a session, it is learned
+    from as a whole, in hindsight.
     """
 
     skeleton: Skeleton
@@ -48,6 +50,7 @@ class LearnedTables(Tracing):
     precision: Number  # gamma, (*batch)
     action_precision: Number  # alpha, (*batch)
     discount: Number = 1.0  # (*batch)
+    told: int | None = None  # time steps whose preferences are known; None: all
 
     @property
     def batch_shape(self) -> tuple[int, ...]:
@@ -90,18 +93,18 @@ class LearnedTables(Tracing):
             for name, value in found.counts.items()
         }
         now, step = record.at_trials(found.now, 1), record.at_trials(found.step, 0)
-        return Learned(now, counts, step)
+        return Learned(now, counts, step, {})
 
     def restart(self, state: Lesson) -> Lesson:
-        """Learn from the last time step, and begin anew."""
-        course, over = self.course, state.action >= 0
-        after = course.learned(state).counts
-        kept = {
-            name: torch.where(wide(over, len(self.shapes[name])), after[name], value)
-            for name, value in state.counts.items()
-        }
+        """Learn from the last time step, or the session, and begin anew."""
+        course = self.course
+        before = Learned(state.before, state.counts, state.step, state.memory)
+        after = course.over(course.learned(state))
+        kept = course.chosen(state.action >= 0, after, before)
         step = torch.zeros_like(state.step)
-        return Lesson(torch.zeros_like(state.before), step - 1, course.nothing(step), step, kept)
+        nothing = course.nothing(step)
+        new = torch.zeros_like(state.before)
+        return Lesson(new, step - 1, nothing, step, kept.counts, kept.memory)
 
     def perceive(self, state: Lesson, cue: Mapping[str, Tensor]) -> Lesson:
         """More of the same time step; a site that was seen at it is not seen again."""
@@ -110,15 +113,16 @@ class LearnedTables(Tracing):
     def learn(self, state: Lesson, action: Tensor, outcome: Mapping[str, Tensor]) -> Lesson:
         """Learn from the time step that is over, and begin the next with an action."""
         course = self.course
-        now, counts, step = course.learned(state)
+        now, counts, step, memory = course.learned(state)
         seen = joined(course.nothing(step), self.sites.positions("outcome", outcome))
-        return Lesson(now, action.expand(step.shape), seen, step + 1, counts)
+        return Lesson(now, action.expand(step.shape), seen, step + 1, counts, memory)
 
     def log_probs(self, state: Lesson | Learned) -> Tensor:
         """Log-probabilities of the next action; -inf after what is impossible."""
         learned = self.course.learned(state) if isinstance(state, Lesson) else state
         now = learned.now
         arrays, habit = self._arrays(learned.counts, tuple(now.shape[:-1]))
+        require_told(learned.step + self.plan.depth, self.told)
         possible = now.amax(-1, keepdim=True) > -math.inf
         logits = self.plan.log_action_probs(
             arrays,

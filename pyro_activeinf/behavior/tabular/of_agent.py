@@ -9,7 +9,7 @@ from ...agents import Agent
 from ...compile import Counted, Table
 from ...compile.program import habit_tables
 from ...filters import ExactFilter
-from ...learning import DirichletLearner, EachStep
+from ...learning import DirichletLearner, EachEpisode, EachStep
 from ...learning.dirichlet import DirichletUpdate, tables_of
 from ...models import POMDP
 from ...planning import OpenLoop, Sophisticated
@@ -46,8 +46,8 @@ def _why_not_counted(agent: Agent, filter: ExactFilter, learner: Any) -> str | N
     rule = learner.rule or DirichletUpdate()
     if type(rule) is not DirichletUpdate or callable(rule.rate) or callable(rule.forgetting):
         return "counts change by a schedule, or by a rule of their own."
-    if not isinstance(learner.occasion, EachStep):
-        return "tables are learned in hindsight."
+    if type(learner.occasion) not in (EachStep, EachEpisode, type(None)):
+        return f"{type(learner.occasion).__name__} is an occasion of its own."
     if not filter.stationary and any(_counted(filter.preferences(t)) for t in range(2)):
         return "preferences are learned that depend on time."
     return None
@@ -78,6 +78,7 @@ def tabular(agent: Agent) -> Chooser:
         planner.precision,
         agent.action_precision,
         getattr(planner, "discount", 1.0),
+        _told(filter),
     )
 
 
@@ -95,7 +96,7 @@ def _learned(agent: Agent, filter: ExactFilter, plan: Plan) -> LearnedTables:
         reading=_reading(filter, plan),
         sites=Sites(groups(tables)),
         plan=plan,
-        rule=_rule(skeleton, frozenset(names[table] for table in learns), update.cap),
+        rule=_rule(skeleton, frozenset(names[t] for t in learns), update.cap, _episodes(learner)),
         fixed=fixed,
         shapes={name: tuple(table.counts.shape) for name, table in held.items()},
         counts={name: table.counts for name, table in held.items()},
@@ -105,10 +106,18 @@ def _learned(agent: Agent, filter: ExactFilter, plan: Plan) -> LearnedTables:
         precision=planner.precision,
         action_precision=agent.action_precision,
         discount=getattr(planner, "discount", 1.0),
+        told=_told(filter),
     )
 
 
-def _rule(skeleton: Skeleton, learns: frozenset[str], cap: float) -> Rule:
+def _episodes(learner: Any) -> int | None:
+    """How many sessions are learned from together; ``None`` where each time step is."""
+    if isinstance(learner.occasion, EachStep):
+        return None
+    return 1 if learner.occasion is None else int(learner.occasion.number)
+
+
+def _rule(skeleton: Skeleton, learns: frozenset[str], cap: float, episodes: int | None) -> Rule:
     """Which tables are drawn from when; whole policies are drawn at no time."""
     habits = [blank for blank in skeleton.habit if blank.table.variable.name != "policy"]
     return Rule(
@@ -117,6 +126,7 @@ def _rule(skeleton: Skeleton, learns: frozenset[str], cap: float) -> Rule:
         moves=_owners([*skeleton.transition, *habits]),
         always=_owners([*skeleton.observe, *skeleton.preferences[0]]),
         cap=cap,
+        episodes=episodes,
     )
 
 
@@ -136,6 +146,11 @@ def _steps(filter: ExactFilter) -> int:
     if isinstance(model, POMDP):
         return 1 + max(len(c) for c in model.C if c.dim() == 2)
     return TIMED_STEPS
+
+
+def _told(filter: ExactFilter) -> int | None:
+    """Number of time steps whose preferences are known; ``None`` where all are."""
+    return None if filter.stationary or isinstance(filter.model, POMDP) else TIMED_STEPS
 
 
 def _reading(filter: ExactFilter, plan: Plan) -> Reading:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ... import ops
+from ..._checks import complain
 from .arrays import Arrays
 
 
@@ -71,3 +72,18 @@ def _at(values: Tensor, step: Tensor) -> Tensor:
         values.shape[-2] // step.shape[-1], -1
     )
     return values.gather(-1, each.unsqueeze(-1)).squeeze(-1)
+
+
+def require_told(step: Tensor, told: int | None) -> None:
+    """Raise ``ValueError`` where preferences are asked for beyond the last step that is told."""
+    last = int(step.max()) if told is not None and step.numel() else 0
+    if told is not None and last >= told:
+        raise ValueError(
+            complain(
+                "prefer",
+                f"sessions of which plans see no more than {told} time steps",
+                f"time step {last}",
+                "Preferences that depend on the step are told step by step. Begin sessions anew, "
+                "or write them as POMDP(C=..), which may be as long as the sessions.",
+            )
+        )

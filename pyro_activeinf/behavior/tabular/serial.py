@@ -11,7 +11,7 @@ from torch.fx.experimental.proxy_tensor import get_proxy_mode
 from torch.utils import _pytree as pytree
 
 from ..graphs import graph_of, in_two
-from .course import Course, Learned, Lesson, wide
+from .course import Course, Learned, Lesson
 from .record import Record
 from .sites import Seen
 
@@ -21,11 +21,13 @@ Learn = Callable[[Lesson], Learned]
 def one_after_another(course: Course, record: Record) -> Learned:
     """What is believed and learned when each choice is made, ``(time, *batch, *event)``."""
     lesson, found, learn = course.initial(), list[Learned](), by_graph(course)
+    learned = Learned(lesson.before, lesson.counts, lesson.step, lesson.memory)
     for t in range(len(record.moves)):
         if t:
-            lesson = _on(course, learn, record, found[-1], t)
+            lesson = _on(course, learn, record, learned, t)
         seen = {name: value[t].expand(course.batch) for name, value in record.seen.items()}
-        found.append(learn(lesson._replace(seen={**lesson.seen, **seen})))
+        learned = learn(lesson._replace(seen={**lesson.seen, **seen}))
+        found.append(learned._replace(memory={}))
     return pytree.tree_map(lambda *each: torch.stack(each), *found)
 
 
@@ -37,7 +39,8 @@ def _on(course: Course, learn: Learn, record: Record, learned: Learned, time: in
         learned = _ended(course, learn, learned, moves, last, starts)
     action = torch.where(starts, -1, moves)
     step = record.step[time].expand(course.batch)
-    return Lesson(learned.now, action, course.nothing(step), step, learned.counts)
+    nothing = course.nothing(step)
+    return Lesson(learned.now, action, nothing, step, learned.counts, learned.memory)
 
 
 def _ended(
@@ -46,14 +49,9 @@ def _ended(
     """Where a session is over, what its last action brought is learned from."""
     step = learned.step + 1
     seen = {name: value.expand(course.batch) for name, value in last.items()}
-    lesson = Lesson(learned.now, moves, {**course.nothing(step), **seen}, step, learned.counts)
-    after = learn(lesson)
-    people = len(course.batch)
-    counts = {
-        name: torch.where(wide(starts, value.dim() - people), after.counts[name], value)
-        for name, value in learned.counts.items()
-    }
-    return learned._replace(counts=counts)
+    whole = {**course.nothing(step), **seen}
+    lesson = Lesson(learned.now, moves, whole, step, learned.counts, learned.memory)
+    return course.chosen(starts, course.over(learn(lesson)), learned)
 
 
 def by_graph(course: Course) -> Learn:
@@ -71,29 +69,34 @@ def by_graph(course: Course) -> Learn:
         graphs[key] = _traced(course, form, spec, [*moving, *pieces], len(moving))
     before, after = graphs[key]
     early, names = before(*pieces), sorted(lesson.counts)
+    others = sorted(lesson.memory)
 
     def learn(lesson: Lesson) -> Learned:
         given = (value.contiguous() for value in pytree.tree_leaves(_moving(lesson)))
-        now, *counts = after(*given, *early)
-        return Learned(now, dict(zip(names, counts, strict=True)), lesson.step)
+        now, *rest = after(*given, *early)
+        counts = dict(zip(names, rest[: len(names)], strict=True))
+        memory = dict(zip(others, rest[len(names) :], strict=True))
+        return Learned(now, counts, lesson.step, memory)
 
     return learn
 
 
 def _traced(course: Course, form: Any, spec: Any, example: list[Tensor], late: int) -> Any:
     def run(*values: Tensor) -> list[Tensor]:
-        before, action, seen, counts = pytree.tree_unflatten(list(values[:late]), form)
-        lesson = Lesson(before, action, seen, torch.zeros_like(action), counts)
+        before, action, seen, counts, memory = pytree.tree_unflatten(list(values[:late]), form)
+        lesson = Lesson(before, action, seen, torch.zeros_like(action), counts, memory)
         found = course.with_numbers(*pytree.tree_unflatten(list(values[late:]), spec))
-        now, after, _ = found.learned(lesson)
-        return [now, *(after[name] for name in sorted(after))]
+        now, counts, _, memory = found.learned(lesson)
+        parts = [value[name] for value in (counts, memory) for name in sorted(value)]
+        return [now, *parts]
 
     return in_two(graph_of(run, example), late)
 
 
 def _moving(lesson: Lesson) -> Any:
     """What changes from one time step to the next."""
-    return lesson.before, lesson.action, dict(lesson.seen), dict(lesson.counts)
+    held = (dict(sorted(part.items())) for part in (lesson.seen, lesson.counts, lesson.memory))
+    return lesson.before, lesson.action, *held
 
 
 def _given(course: Course) -> Any:

@@ -62,14 +62,19 @@ def _row(table: Tensor, index: Tensor) -> Tensor:
     return table.index_select(0, index.reshape(1)).squeeze(0)
 
 
-def usage(filled: Filled, step: Step, believed: Believed) -> dict[str, Tensor]:
+def informed_by(filled: Filled, step: Step) -> Tensor:
+    """Whether anything was seen that tells, ``()``."""
+    return _evidence(filled.tables.outcomes, step.seen).any.squeeze(0)
+
+
+def usage(filled: Filled, step: Step, believed: Believed, informed: Tensor) -> dict[str, Tensor]:
     """Expected number of times that each entry of each table was used at a time step.
 
-    As :func:`~pyro_activeinf.learning.counts.count` has it, for one row.
+    As :func:`~pyro_activeinf.learning.counts.count` has it, for one row; ``informed`` says
+    whether something was seen since.
     """
     tables = filled.tables
-    evidence = _evidence(tables.outcomes, step.seen)
-    informed, begins = evidence.any.squeeze(0), step.action < 0
+    evidence, begins = _evidence(tables.outcomes, step.seen), step.action < 0
     probs = believed.log_probs.exp() * informed
     found: Counts = {}
     add(found, tables.initial, probs * begins, states_of(tables, Role.STATE))

@@ -234,3 +234,39 @@ def test_unknown_sites_are_named() -> None:
 def test_such_agents_have_a_common_form() -> None:
     model = ChoiceModel(parameters, lambda theta: Agent(TMaze(), planner=OpenLoop(1)))
     assert isinstance(model.chooser(drawn(2)), FixedTables)
+
+
+class Deadline(GenerativeModel):
+    """A coin, of which one side is preferred more and more."""
+
+    actions = gym.spaces.Discrete(2)
+
+    def initial(self) -> Tensor:
+        return pyro.sample("side", dist.Categorical(torch.tensor([0.5, 0.5])))
+
+    def transition(self, side: Tensor, action: Tensor) -> Tensor:
+        kept = torch.tensor([[0.9, 0.1], [0.1, 0.9]])
+        return pyro.sample("side", dist.Categorical(kept[(side + action) % 2]))
+
+    def observe(self, side: Tensor) -> None:
+        pyro.sample("seen", dist.Categorical(torch.eye(2)[side]))
+
+    def prefer(self, step: int) -> None:
+        pyro.sample("seen", LogPreferences(torch.tensor([0.0, 0.1 * step])))
+
+
+def flipper(theta: dict[str, Tensor]) -> Agent:
+    planner = OpenLoop(2, precision=theta["gamma"])
+    return Agent(Deadline(), planner=planner, action_precision=theta["alpha"])
+
+
+def test_preferences_that_depend_on_time() -> None:
+    starts = torch.tensor([[True, False, False, True, False]])
+    seen, actions = torch.tensor([[0, 1, 1, 0, -1]]), torch.tensor([[0, 1, 1, 0, 1]])
+    agree(flipper, Choices(actions, {"seen": seen}, starts=starts))
+
+
+def test_preferences_beyond_what_is_told_are_refused() -> None:
+    long = Choices(torch.zeros(1, 300, dtype=torch.long))
+    with pytest.raises(ValueError, match="prefer"):
+        ChoiceModel(parameters, flipper).log_likelihood(drawn(1), long)

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, ProcessPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,20 +196,26 @@ def study(count: int, shown: bool) -> dict[str, Any]:
 
 
 def run(output: Path, count: int = FITS, shown: bool = True) -> dict[str, Any]:
-    """Do all of it, and write ``scale.json``.
+    """Do all of it, and write ``scale.json``, part by part.
 
     Raises:
         OSError: the folder cannot be made or written to.
     """
     writable_folder(output)
-    found = {
-        "study": study(count, shown),
-        "learning": ranks.compare(),
-        "writing": writing.measure(),
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "study": lambda: study(count, shown),
+        "learning": ranks.compare,
+        "writing": writing.measure,
     }
-    text = json.dumps(found, indent=1) + "\n"
-    write(output / "scale.json", lambda path: path.write_text(text))
+    found: dict[str, Any] = {}
+    for name, part in parts.items():
+        found[name] = part()
+        write(output / "scale.json", partial(_written, found))
     return found
+
+
+def _written(found: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(found, indent=1) + "\n")
 
 
 def be_victim(count: str, notes: str, store: str) -> None:

@@ -84,6 +84,19 @@ def test_memory_is_watched() -> None:
     assert {".zarr", ".nc"} < set(found)
 
 
+def test_parts_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> dict[str, Any]:
+        raise OSError("no memory is told")
+
+    monkeypatch.setattr(scale, "study", lambda count, shown: {"fits": count})
+    monkeypatch.setattr(ranks, "compare", lambda: {"steps": 1})
+    monkeypatch.setattr(writing, "measure", broken)
+    with pytest.raises(OSError, match="no memory is told"):
+        scale.run(tmp_path, 3, shown=False)
+    expected = {"study": {"fits": 3}, "learning": {"steps": 1}}
+    assert json.loads((tmp_path / "scale.json").read_text()) == expected
+
+
 def stored() -> dict[str, Any]:
     path = Path(__file__).parents[2] / "docs" / "results" / "scale.json"
     return json.loads(path.read_text("utf-8"))

@@ -146,9 +146,6 @@ class Noting(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Answer questions; pass everything else on."""
-        if func is torch.equal:
-            with disable_proxy_modes_tracing():
-                return func(*args)
         if not (args and isinstance(args[0], Tensor) and asked(func)):
             return func(*args, **(kwargs or {}))
         inner = below(args[0])

@@ -85,8 +85,8 @@ def _certain(course: Course, lesson: Lesson) -> Numbers | None:
         for name, value in lesson.counts.items()
     }
     (now, used), (_, again) = map(course.used, (lesson, lesson._replace(counts=other)))
-    same = all(torch.allclose(value, again[name]) for name, value in used.items())
-    return used if same and bool((now > -math.inf).any(-1).all()) else None
+    same = [torch.isclose(value, again[name]).all() for name, value in used.items()]
+    return used if bool(torch.stack(same).all()) and bool((now > -math.inf).any(-1).all()) else None
 
 
 def _counts(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
+
 from ...agents import Agent
 from ...compile import Counted, Table
 from ...compile.program import habit_tables
@@ -166,8 +168,10 @@ def plan_of(agent: Agent) -> Plan | None:
     planner, filter = _planner(agent), agent.filter
     if not isinstance(filter, ExactFilter):
         return None
+    controls = filter.tables.controls
     if type(planner) is OpenLoop:
-        return Policies.of(planner, filter.tables.controls)
+        with disable_proxy_modes_tracing():  # policies are constants to a tracer
+            return Policies.of(planner, controls)
     if type(planner) is Sophisticated and planner.deadline is None and filter.stationary:
-        return Branching.of(planner, filter.tables.controls)
+        return Branching.of(planner, controls)
     return None

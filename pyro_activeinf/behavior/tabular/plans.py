@@ -50,7 +50,7 @@ class Policies(Plan):
     policies: Tensor  # (policies, time[, controls])
     tree: PolicyTree
     places: Tensor  # (policies, time): among the nodes of the tree
-    first: Tensor  # (policies,): first action, controls flattened
+    groups: tuple[Tensor, ...] | None  # policies by first action; None: they are the actions
     moves: tuple[Tensor, ...]  # per depth: (nodes,), controls flattened
     actions: int
 
@@ -64,8 +64,9 @@ class Policies(Plan):
         tree = policy_tree(distinct, controls)
         moves = tuple(first_action(each.unsqueeze(1), controls) for each in tree.actions)
         places = node_places([tree])[inverse]
-        first = first_action(policies, controls)
-        return cls(planner.terms, policies, tree, places, first, moves, math.prod(controls))
+        actions = math.prod(controls)
+        groups = _groups(first_action(policies, controls), actions)
+        return cls(planner.terms, policies, tree, places, groups, moves, actions)
 
     @property
     def depth(self) -> int:
@@ -98,17 +99,19 @@ class Policies(Plan):
 
     def _by_first(self, log_probs: Tensor) -> Tensor:
         """Unnormalized log q(u) from that of policies ``(*batch, rows, policies)``."""
-        if self.depth == 1 and len(self.policies) == self.actions and self._in_order:
+        if self.groups is None:
             return log_probs
-        each = [self._of_action(log_probs, u) for u in range(self.actions)]
+        none = torch.full_like(log_probs[..., 0], -math.inf)
+        each = [
+            ops.logsumexp(log_probs[..., index], -1) if len(index) else none
+            for index in self.groups
+        ]
         return torch.stack(each, -1)
 
-    @property
-    def _in_order(self) -> bool:
-        return torch.equal(self.first, torch.arange(self.actions))
 
-    def _of_action(self, log_probs: Tensor, action: int) -> Tensor:
-        index = (self.first == action).nonzero().squeeze(-1)
-        if not len(index):
-            return torch.full_like(log_probs[..., 0], -math.inf)
-        return ops.logsumexp(log_probs[..., index], -1)
+def _groups(first: Tensor, actions: int) -> tuple[Tensor, ...] | None:
+    """Policies by their first action; ``None`` where these are the actions themselves."""
+    every = torch.arange(actions)
+    if torch.equal(first, every):
+        return None
+    return tuple((first == action).nonzero().squeeze(-1) for action in every)

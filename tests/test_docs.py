@@ -35,6 +35,7 @@ PAGES = [
     "coming_from_pymdp.md",
     "extending.md",
     "scaling_out.md",
+    "identifiable_task.md",
 ]
 
 each_page = pytest.mark.parametrize("page", PAGES)

@@ -5,12 +5,13 @@ PYTEST_ARGS ?= -n 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help demo test lint docs clean
+.PHONY: help demo test test-arviz1 lint docs clean
 .DELETE_ON_ERROR:
 
 help:
 	@echo "make demo    three worlds and their agents: figures, trajectory and table in demo/"
 	@echo "make test    the tests and the doctests"
+	@echo "make test-arviz1   tests of export and comparison with ArviZ 1.x, where Python 3.12 is at hand"
 	@echo "make lint    ruff, mypy and the import contracts"
 	@echo "make docs    the site, in docs/_build/html"
 	@echo "make clean   remove what the targets above made (but for $(VENV))"
@@ -20,6 +21,26 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# ArviZ 1.x needs Python 3.12: an environment of its own.
+LATER := $(shell for p in python3.12 $(wildcard $(HOME)/.pyenv/versions/3.12*/bin/python); do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 12))' 2>/dev/null && echo $$p && break; done)
+LATER_VENV := .venv-arviz1
+ARVIZ1_TESTS := tests/export tests/behavior/compare tests/diagnostics/test_convergence.py
+
+test-arviz1: $(if $(LATER),$(LATER_VENV)/.installed)
+ifeq ($(LATER),)
+	@echo "test-arviz1: no Python from 3.12 on was found, nothing is tested"
+else
+	OMP_NUM_THREADS=1 $(LATER_VENV)/bin/python -m pytest $(PYTEST_ARGS) $(ARVIZ1_TESTS)
+endif
+
+# Versions are those of constraints.txt but for ArviZ and what it brings.
+$(LATER_VENV)/.installed: pyproject.toml constraints.txt
+	$(LATER) -m venv $(LATER_VENV)
+	grep -viE '^(arviz|xarray)' constraints.txt > $(LATER_VENV)/constraints.txt
+	$(LATER_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint $(LATER_VENV)/constraints.txt --editable '.[test]' 'arviz>=1'
+	@touch $@
 
 lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .

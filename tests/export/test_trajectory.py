@@ -33,6 +33,19 @@ GROUPS = [
 ]
 
 
+OLD = arviz.__version__.startswith("0.")
+
+
+def names(data: Any) -> list[str]:
+    """Names of the groups, in order."""
+    return sorted(data.groups() if OLD else data.children)
+
+
+def plain(group: Any) -> xarray.Dataset:
+    """A group of ArviZ 0.x or 1.x as a data set."""
+    return group if isinstance(group, xarray.Dataset) else group.to_dataset()
+
+
 def lived(episodes: int = 2) -> Trajectory:
     agent = Agent(TMaze(), planner=OpenLoop(2))
     env = gym.make("pyro_activeinf/TMaze-v0")
@@ -42,8 +55,8 @@ def lived(episodes: int = 2) -> Trajectory:
 def test_the_groups_are_those_of_the_documentation() -> None:
     data = to_arviz(made())
 
-    assert isinstance(data, arviz.InferenceData)
-    assert sorted(data.groups()) == sorted(GROUPS)
+    assert type(data).__name__ == ("InferenceData" if OLD else "DataTree")
+    assert names(data) == sorted(GROUPS)
     for name in GROUPS:
         assert f"``{name}``:" in (to_arviz.__doc__ or "")
 
@@ -148,7 +161,7 @@ def test_policies_can_be_looked_up_by_their_actions() -> None:
     data = to_arviz(run)["policies"]
 
     assert data["policy"].values.tolist() == ["0-0", "3-1", "3-2", "1-1", "2-0", "0-3"]
-    one = data.sel(policy="3-1").drop_vars("policy")
+    one = plain(data).sel(policy="3-1").drop_vars("policy")
     assert run.policy_probs is not None
     assert run.policy_values is not None
     same(one["policy_probs"], ("time",), run.policy_probs[:, 1])
@@ -269,10 +282,10 @@ def test_netcdf_brings_everything_back(kind: dict[str, Any], tmp_path: Path) -> 
     data.to_netcdf(str(path))
     with_again = arviz.from_netcdf(str(path))
 
-    assert sorted(with_again.groups()) == sorted(data.groups())
+    assert names(with_again) == names(data)
     assert with_again.attrs == data.attrs
     for group in GROUPS:
-        before, after = data[group], with_again[group].load()
+        before, after = plain(data[group]), plain(with_again[group].load())
         assert after.identical(before), group
         for name in before.variables:
             assert after[name].dtype == before[name].dtype, (group, name)
@@ -323,11 +336,12 @@ def test_the_newer_arviz_gets_a_tree(monkeypatch: pytest.MonkeyPatch, tmp_path: 
 
 def test_both_containers_hold_the_same() -> None:
     found = groups(made(), 10)
-    tree, data = data_tree(found), inference_data(found)
+    tree, data = data_tree(found), inference_data(found) if OLD else to_arviz(made(), 10)
 
     assert tree.attrs == data.attrs
     for group in GROUPS:
-        assert tree[group].to_dataset().identical(data[group])
+        if OLD or group != "posterior":  # which is drawn
+            assert tree[group].to_dataset().identical(plain(data[group]))
 
 
 def test_a_slash_in_a_name_becomes_a_dot(tmp_path: Path) -> None:

@@ -35,7 +35,7 @@ def weighed(target: Target, draw: Draw, draws: int, run: Any = None) -> Found:
         parts = [_part(target, draw, n) for n in chunks(draws)]
     z, log_weights = (torch.cat(part) for part in zip(*parts, strict=True))
     shapes = torch.tensor([pareto_k(weights) for weights in log_weights.T])
-    return Found(z.unsqueeze(0), {}, log_weights, shapes, run)
+    return Found(z.unsqueeze(0), log_weights=log_weights, pareto_k=shapes, run=run)
 
 
 def _part(target: Target, draw: Draw, draws: int) -> tuple[Tensor, Tensor]:

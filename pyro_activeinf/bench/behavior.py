@@ -109,8 +109,9 @@ class PopulationGradient(Timed):
 
     def run(self, start: dict[str, Tensor]) -> list[Tensor]:
         """The log-likelihood of each person, and the gradients."""
-        each = self.model.log_likelihood(start, self.choices).sum(-1)
-        return [each.detach(), *torch.autograd.grad(each.sum(), list(start.values()))]
+        with torch.enable_grad():  # which measurements turn off
+            each = self.model.log_likelihood(start, self.choices).sum(-1)
+            return [each.detach(), *torch.autograd.grad(each.sum(), list(start.values()))]
 
     def outputs(self, result: list[Tensor], given: Mapping[str, Any] | None) -> dict[str, Any]:
         """Nothing that another side computes as well."""

@@ -22,7 +22,7 @@ def rows(draws: Tensor) -> Tensor:
 
 
 def test_the_posterior_of_subjects_by_themselves_is_exact() -> None:
-    found = fit(coins(), CHOICES, NUTS(draws=800, warmup=150, chains=2), progress=False)
+    found = fit(coins(), CHOICES, NUTS(draws=300, warmup=100, chains=6), progress=False)
     exact = torch.distributions.Beta(*posterior(CHOICES))
 
     error = (found.means["heads"] - exact.mean) / exact.stddev
@@ -34,7 +34,8 @@ def test_the_posterior_of_subjects_by_themselves_is_exact() -> None:
 
 def test_the_posterior_of_a_population_is_that_of_weighted_draws_of_the_prior() -> None:
     model, choices = coins(Hierarchical()), tosses(subjects=2, trials=6)
-    found = fit(model, choices, NUTS(draws=800, warmup=200, chains=2), progress=False)
+    engine = NUTS(draws=100, warmup=80, chains=6, max_depth=5)
+    found = fit(model, choices, engine, progress=False)
     latents, parameters = found.prior(100_000)
     weights = model.log_likelihood(parameters, choices).sum((-1, -2)).flatten().softmax(0)
 
@@ -42,14 +43,14 @@ def test_the_posterior_of_a_population_is_that_of_weighted_draws_of_the_prior() 
         exact, drawn = (rows(each) for each in (value, found.draws[name]))
         mean = weights @ exact
         spread = (weights @ (exact - mean) ** 2).sqrt()
-        assert ((drawn.mean(0) - mean).abs() < 0.15 * spread).all(), name
-        assert ((drawn.std(0) / spread).log().abs() < 0.2).all(), name
+        assert ((drawn.mean(0) - mean).abs() < 0.3 * spread).all(), name
+        assert ((drawn.std(0) / spread).log().abs() < 0.3).all(), name
 
 
 def test_the_posterior_is_that_of_pyro() -> None:
     choices = tosses(subjects=1)
-    ours = fit(coins(), choices, NUTS(draws=500, warmup=100, chains=2), progress=False)
-    theirs = MCMC(Kernel(coins()), num_samples=200, warmup_steps=50, disable_progbar=True)
+    ours = fit(coins(), choices, NUTS(draws=200, warmup=80, chains=4), progress=False)
+    theirs = MCMC(Kernel(coins()), num_samples=100, warmup_steps=50, disable_progbar=True)
     theirs.run(choices)
 
     other = theirs.get_samples()["heads"].flatten()

@@ -13,6 +13,8 @@ from torch.utils import _pytree as pytree
 
 from ..learning.forks import is_draw
 
+aten = torch.ops.aten
+IDLE = {aten.view.default, aten._unsafe_view.default, aten.expand.default, aten.permute.default}
 Run = Callable[..., Sequence[Tensor]]
 
 
@@ -33,9 +35,22 @@ def graph_of(function: Run, example: Sequence[Tensor]) -> GraphModule:
             raise RuntimeError("it draws random numbers")
         module.recompile()
         module = make_fx(torch.func.functionalize(module))(*given)
-        module.graph.eliminate_dead_code()
+        _without_idle(module.graph)
         _replaced(module, _constants(module))
     return module
+
+
+def _without_idle(graph: Graph) -> None:
+    """Take out what leaves a tensor as it is."""
+    for node in graph.nodes:
+        if node.op == "call_function" and node.target in IDLE:
+            before = node.args[0]
+            shapes = [getattr(n.meta.get("val"), "shape", None) for n in (before, node)]
+            moves = node.target is aten.permute.default
+            kept = not moves or list(node.args[1]) == list(range(len(node.args[1])))
+            if shapes[0] is not None and shapes[0] == shapes[1] and kept:
+                node.replace_all_uses_with(before)
+    graph.eliminate_dead_code()
 
 
 def _constants(module: GraphModule) -> dict[Node, Any]:

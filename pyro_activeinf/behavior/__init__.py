@@ -24,6 +24,7 @@ from .learning_curve import LearningCurve, learning_curve
 from .many import fit_many
 from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
 from .of_trajectory import from_trajectory
+from .one_by_one import OneByOne
 from .peers import RescorlaWagner
 from .populations import (
     Centered,
@@ -42,7 +43,7 @@ from .rehearsal import Rehearsal, rehearse
 from .response_times import DriftDiffusion, LogNormalTimes, ResponseTimes, ShiftedWald
 from .rows import split
 from .simulate import Simulation, simulate
-from .tabular import FixedTables
+from .tabular import FixedTables, LearnedTables
 from .tasks import Task
 
 __all__ = [
@@ -68,6 +69,7 @@ __all__ = [
     "Horseshoe",
     "Identifiability",
     "Laplace",
+    "LearnedTables",
     "LearningCurve",
     "LeaveOneOut",
     "LogNormalTimes",
@@ -76,6 +78,7 @@ __all__ = [
     "Mixture",
     "ModelRecovery",
     "NonCentered",
+    "OneByOne",
     "Population",
     "Recovery",
     "Regression",

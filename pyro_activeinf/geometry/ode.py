@@ -54,9 +54,10 @@ def integrate(flow: Callable[[Tensor, Tensor], Tensor], state: Tensor, t: Tensor
     coarse = torch.finfo(state.dtype).eps > 1e-10
     relative, absolute = (1e-5, 1e-6) if coarse else (RELATIVE, ABSOLUTE)
     options = {"norm": _largest, "max_num_steps": MOST_STEPS, "dtype": torch.float64}
+    options["step_t"] = t  # in between it would be interpolated, to a lower order
     try:
         path = odeint(
-            flow, state, t, rtol=relative, atol=absolute, method="dopri5", options=options
+            flow, state, t, rtol=relative, atol=absolute, method="dopri8", options=options
         )
     except (AssertionError, RuntimeError) as error:
         raise _ended() from error

@@ -85,6 +85,13 @@ def known_names(argument: str, got: Iterable[str], known: Sequence[str]) -> None
         raise ValueError(complain(argument, f"names among {list(known)}", unknown))
 
 
+def strings(argument: str, value: object) -> None:
+    """Raise ``TypeError`` unless ``value`` is a collection of strings, and not one itself."""
+    some = isinstance(value, Iterable) and not isinstance(value, str)
+    if not some or not all(isinstance(name, str) for name in value):  # type: ignore[attr-defined]
+        raise TypeError(complain(argument, "a tuple of names", repr(value)))
+
+
 def by_site(argument: str, value: object, sites: Sequence[str]) -> None:
     """Raise unless ``value`` is a mapping whose keys are among ``sites``."""
     if not isinstance(value, Mapping):

@@ -80,9 +80,7 @@ def latent_of(site: Site, joint: bool, listed: Listed | None = None) -> Latent:
     Raises:
         ValueError: for a discrete site whose values cannot be listed.
     """
-    fn = site.fn
-    while isinstance(fn, Independent):
-        fn = fn.base_dist
+    fn = _plain(site.fn)
     vector = site.fn.event_dim > 0 and _plain_event(fn) == 0
     if joint or (_is_gaussian(fn) and vector):
         return _vector(site, joint)
@@ -93,10 +91,19 @@ def latent_of(site: Site, joint: bool, listed: Listed | None = None) -> Latent:
 
 def can_be_joint(site: Site) -> bool:
     """Whether the numbers of a site can be one Gaussian vector."""
-    fn = site.fn
+    return _is_gaussian(_plain(site.fn)) and site.scale == 1
+
+
+def is_normal(site: Site) -> bool:
+    """Whether a latent site is drawn from a Gaussian of whatever dims."""
+    fn = _plain(site.fn)
+    return not site.observed and (_is_gaussian(fn) or isinstance(fn, dist.MultivariateNormal))
+
+
+def _plain(fn: Any) -> Any:
     while isinstance(fn, Independent):
         fn = fn.base_dist
-    return isinstance(fn, dist.Normal) and site.scale == 1
+    return fn
 
 
 def _vector(site: Site, joint: bool) -> Latent:

@@ -8,10 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._checks import complain, known_names, strings
 from .approximation import ApproximateMessageWarning, Approximation, Sampled
 from .factor import Variable
 from .listed import Listed
-from .of_site import Latent, can_be_joint, latent_of
+from .of_site import Latent, can_be_joint, is_normal, latent_of
 from .reading import Reading
 from .series import Series, grouped, series_in
 from .site_factor import SiteFactor, factor_of
@@ -49,6 +50,7 @@ class Program:
         joint: Collection[str] = (),
         apart: Collection[str] = (),
         quiet: bool = False,
+        lists: Mapping[str, Listed] | None = None,
     ) -> Program:
         r"""Read a program, by Pyro's dependency inspection and by running it.
 
@@ -67,16 +69,22 @@ class Program:
             joint: Gaussian sites that are one vector, in addition.
             apart: stems of sites over time that are no chain.
             quiet: no warnings.
+            lists: values of discrete sites, where these are known.
 
         Counts are beliefs about a list of values, see :class:`~.listed.Listed`.
 
         Raises:
-            ValueError: for discrete latent sites whose values cannot be listed.
+            ValueError: for discrete latent sites whose values cannot be listed, or names of
+                no site that may be joint, or apart.
+            TypeError: for a program, an approximation or names that are none.
 
         Reference: Winn and Bishop (2005), "Variational message passing", JMLR 6.
         """
-        plan = Plan(set(joint), set(apart), defaultdict(set), {})
-        found = cls._planned(Reading(model, args), approximation or Sampled(), plan)
+        _require_options(model, approximation, joint=joint, apart=apart)
+        reading = Reading(model, args)
+        _require_known(reading, joint, apart)
+        plan = Plan(set(joint), set(apart), defaultdict(set), lists or {})
+        found = cls._planned(reading, approximation or Sampled(), plan)
         if not quiet:
             _tell(found.factors)
         return found
@@ -104,6 +112,21 @@ class Program:
     def renewed(self) -> Program:
         """The same with other noise where messages are sampled."""
         return replace(self, factors=tuple(factor.renewed() for factor in self.factors))
+
+
+def _require_options(model: Any, approximation: Any, **names: Any) -> None:
+    if not callable(model):
+        raise TypeError(complain("model", "a Pyro program", repr(model)))
+    if not isinstance(approximation, Approximation | None):
+        raise TypeError(complain("approximation", "Sampled() or Laplace()", repr(approximation)))
+    for argument, value in names.items():
+        strings(argument, value)
+
+
+def _require_known(reading: Reading, joint: Collection[str], apart: Collection[str]) -> None:
+    gaussian = [site.name for site in reading.sites.values() if is_normal(site)]
+    known_names("joint", joint, gaussian)
+    known_names("apart", apart, list(series_in(reading.sites)))
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Real
 from typing import Any
 
 from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.utils import _pytree as pytree
 
-from .._checks import complain, known_names, positive_int
+from .._checks import complain, known_names, positive_int, strings
 from ..conjugacy import (
     Approximation,
     Beliefs,
@@ -21,6 +22,7 @@ from ..conjugacy import (
     update,
     usual_order,
 )
+from ..conjugacy.windows import pressed, widened
 from .annealing import RobbinsMonro, Schedule
 
 
@@ -35,6 +37,9 @@ class NaturalGradientSVI:
     one round of coordinate ascent. Elsewhere it is that of samples, reparameterized, with respect
     to the mean coordinates; a step that would raise F of the same samples is halved until it
     does not.
+
+    Beliefs about counts are lists of values, which grow from step to step for as long as values
+    beyond their ends matter.
 
     Where a plate is subsampled, each step reads the program anew, with other rows. Sites in such
     a plate are local: they are fit to the rows of the step, before the global ones move by
@@ -51,6 +56,7 @@ class NaturalGradientSVI:
 
     Raises:
         ValueError: for a rho out of its range, or a number of sweeps below 1.
+        TypeError: for a program, a rho, an order or an approximation that is none.
 
     Attributes:
         beliefs: what is believed now; ``None`` before the first step.
@@ -80,6 +86,7 @@ class NaturalGradientSVI:
         local_sweeps: int = 5,
         approximation: Approximation | None = None,
     ) -> None:
+        _require_kinds(model, rho, order, approximation)
         self.model = model
         self.rho = RobbinsMonro() if rho is None else rho
         self.order = order
@@ -89,6 +96,7 @@ class NaturalGradientSVI:
         self.steps = 0
         self._program: Program | None = None
         self._traits: list[Any] = []
+        self._ended: set[str] = set()  # counts of which no more values matter
         _size(self.rho, 0)
 
     def step(self, *args: Any) -> float:
@@ -112,6 +120,7 @@ class NaturalGradientSVI:
             bends = not all(factor.linear(name, beliefs.means) for factor in around)
             beliefs = update(around, beliefs, name, size, safe=bends)
         loss = float(free_energy(factors, beliefs))
+        program, beliefs = self._longer(program, beliefs)
         self.beliefs, self._program, self._traits = beliefs, program, _traits(args)
         self._held = args  # so that no other takes their place
         self.steps += 1
@@ -149,8 +158,16 @@ class NaturalGradientSVI:
         known = self._program
         fixed = not isinstance(self.model, nn.Module) and _traits(args) == self._traits
         if known is None or not fixed or known.subsampled:
-            return Program.read(self.model, args, self.approximation, quiet=self.steps > 0)
+            self._ended = set()
+            lists = {} if known is None else known.plan.lists
+            again = self.steps > 0
+            return Program.read(self.model, args, self.approximation, quiet=again, lists=lists)
         return known.renewed()
+
+    def _longer(self, program: Program, beliefs: Beliefs) -> tuple[Program, Beliefs]:
+        """With more values of counts, where they have come to matter."""
+        self._ended -= pressed(program, beliefs)
+        return widened(program, beliefs, self._ended) or (program, beliefs)
 
     def _kept(self, program: Program) -> Beliefs:
         """Beliefs of earlier steps, and new ones about what is local or of another shape."""
@@ -170,6 +187,17 @@ class NaturalGradientSVI:
             return usual_order(program.variables)
         known_names("order", self.order, list(program.variables))
         return self.order
+
+
+def _require_kinds(model: Any, rho: Any, order: Any, approximation: Any) -> None:
+    if not callable(model):
+        raise TypeError(complain("model", "a Pyro program", repr(model)))
+    if not callable(rho) and not isinstance(rho, Real | None):
+        raise TypeError(complain("rho", "a number, or a function of the step", repr(rho)))
+    if order is not None:
+        strings("order", order)
+    if not isinstance(approximation, Approximation | None):
+        raise TypeError(complain("approximation", "Sampled() or Laplace()", repr(approximation)))
 
 
 def _size(rho: float | Schedule, step: int) -> float:

@@ -8,7 +8,7 @@ from torch.distributions import Distribution
 
 from .._checks import complain, nonnegative, positive_int
 from ..conjugacy import Beliefs
-from .counting import widened
+from ..conjugacy.windows import pressed, widened
 from .graph import FactorGraph
 from .schedules import Messages, Schedule, Sequential
 from .settling import stuck, tell
@@ -105,7 +105,8 @@ class VariationalMessagePassing:
         for _ in range(self.max_iter):
             self.beliefs, self.f2v = self.schedule.sweep(self.graph, self.beliefs, self._safe)
             trace.append(self._energy())
-            self.converged = self._settled(*trace[-2:]) and not self._widened()
+            settled = self._settled(*trace[-2:])
+            self.converged = not self._widened(settled) and settled
             if self.converged:
                 break
         self.free_energy = torch.cat([self.free_energy, torch.stack(trace[1:])])
@@ -119,12 +120,25 @@ class VariationalMessagePassing:
         tell(self.graph, self.beliefs, self.f2v, still, float(self.free_energy[-1]))
         self.converged = not still
 
-    def _widened(self) -> bool:
-        """Whether more values of counts have come to matter; if so, they are in the graph now."""
-        found = widened(self.graph, self.beliefs, self._ended)
-        if found is not None:
-            self.beliefs = found
-        return found is not None
+    def _widened(self, settled: bool) -> bool:
+        """Whether more values of counts have come to matter; if so, they are in the graph now.
+
+        Beliefs that have not settled are looked at where they are at an end.
+        """
+        program = self.graph.program
+        if program is None:
+            return False
+        near = pressed(program, self.beliefs)
+        if settled:
+            self._ended -= near
+        elif not near - self._ended:
+            return False
+        found = widened(program, self.beliefs, self._ended)
+        if found is None:
+            return False
+        self.graph.take(found[0])
+        self.beliefs = found[1]
+        return True
 
     def _energy(self) -> Tensor:
         with torch.no_grad():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 import pyro
@@ -235,6 +236,20 @@ def test_steps_have_a_size(rho: Any) -> None:
         NaturalGradientSVI(level_model, rho=rho)
 
 
+@pytest.mark.parametrize(
+    ("wrong", "text"),
+    [
+        (lambda: NaturalGradientSVI(cast(Any, 3)), "`model`: expected a Pyro program"),
+        (lambda: NaturalGradientSVI(level_model, cast(Any, "x")), "`rho`: expected a number"),
+        (lambda: NaturalGradientSVI(level_model, order=cast(Any, "level")), "`order`"),
+        (lambda: NaturalGradientSVI(level_model, approximation=cast(Any, 3)), "`approximation`"),
+    ],
+)
+def test_other_types_are_named(wrong: Callable[[], Any], text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        wrong()
+
+
 def test_nothing_is_believed_before_the_first_step() -> None:
     with pytest.raises(ValueError, match="Take a step"):
         _ = NaturalGradientSVI(level_model).marginals
@@ -277,3 +292,31 @@ def test_steep_sites_are_walked_down() -> None:
     least.update_beliefs()
     assert losses[0] < 1e3
     assert losses[-1] == pytest.approx(float(least.free_energy[-1]), abs=1.0)
+
+
+def counts_model(y: Tensor) -> None:
+    rate = pyro.sample("rate", dist.Gamma(1.0, 0.1))
+    with pyro.plate("rows", len(y), subsample_size=len(y) // 2 if len(y) > 2 else None) as rows:
+        n = pyro.sample("n", dist.Poisson(rate))
+        pyro.sample("y", dist.Normal(n, 1.0), obs=y[rows])
+
+
+def test_lists_of_counts_grow_as_far_as_message_passing_takes_them() -> None:
+    pyro.set_rng_seed(0)
+    y = torch.tensor([90.0, 110.0])
+    passing = VariationalMessagePassing(FactorGraph.from_program(counts_model, y), 300, 1e-13)
+    wanted = passing.update_beliefs()
+    svi = NaturalGradientSVI(counts_model, rho=1.0)
+    losses = [svi.step(y) for _ in range(9)]
+    for site, belief in wanted.items():
+        torch.testing.assert_close(svi.marginals[site].mean, belief.mean, rtol=1e-6, atol=1e-6)
+    assert losses[-1] == pytest.approx(float(passing.free_energy[-1]), rel=1e-9)
+
+
+def test_lists_of_counts_grow_in_minibatches() -> None:
+    pyro.set_rng_seed(0)
+    y = torch.full((4,), 100.0)
+    svi = NaturalGradientSVI(counts_model)
+    for _ in range(12):
+        svi.step(y)
+    assert svi.marginals["rate"].mean.item() == pytest.approx(float(y.mean()), rel=0.1)

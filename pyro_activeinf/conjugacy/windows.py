@@ -8,45 +8,55 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from ..conjugacy import ApproximateMessageWarning, Beliefs, Listed, Program, gathered
-from ..conjugacy.lists import NEGLIGIBLE, wider
-from .graph import FactorGraph
+from .approximation import ApproximateMessageWarning
+from .listed import Listed
+from .lists import NEGLIGIBLE, wider
+from .program import Program
+from .rule import Beliefs, gathered
 
 
-def widened(graph: FactorGraph, beliefs: Beliefs, ended: set[str]) -> Beliefs | None:
-    r"""Beliefs in a graph whose lists are longer; None where what is beyond the ends is negligible.
+def widened(program: Program, beliefs: Beliefs, ended: set[str]) -> tuple[Program, Beliefs] | None:
+    r"""A program with longer lists, and beliefs in it; None where what is beyond is negligible.
 
     A window is tried at three times its size: where the belief that its messages add up to there
     has less than :data:`~pyro_activeinf.conjugacy.lists.NEGLIGIBLE` beyond the ends, it stays as
     it is. F is the same before and after, but for :math:`10^{-20}`.
 
     Args:
-        graph: that is changed in place.
-        beliefs: that have settled.
+        program: that was read.
+        beliefs: about its variables.
         ended: names of lists that are long enough, which is added to.
     """
-    if graph.program is None:
-        return None
-    windows = {name: f for name, f in graph.program.windows.items() if name not in ended}
+    windows = {name: f for name, f in program.windows.items() if name not in ended}
     longer = {name: f for name in windows if (f := wider(windows[name])).dim > windows[name].dim}
     _tell({name: beliefs.natural[name] for name in windows if name not in longer})
+    ended |= windows.keys() - longer.keys()
     if not longer:
-        ended |= windows.keys()
         return None
     carried = {
         name: windows[name].carried(beliefs.natural[name], family)
         for name, family in longer.items()
     }
-    program = graph.program.with_lists(longer)
-    found = Beliefs.of(program.variables, {**beliefs.natural, **carried})
-    grown = {n: f for n, f in longer.items() if _matters(program, found, n, windows[n], f)}
-    ended |= windows.keys() - grown.keys()
+    whole = program.with_lists(longer)
+    found = Beliefs.of(whole.variables, {**beliefs.natural, **carried})
+    grown = {n: f for n, f in longer.items() if _matters(whole, found, n, windows[n], f)}
+    ended |= longer.keys() - grown.keys()
     if not grown:
         return None
-    graph.take(program if len(grown) == len(longer) else graph.program.with_lists(grown))
-    return Beliefs.of(
-        graph.variables, {**beliefs.natural, **{name: carried[name] for name in grown}}
-    )
+    kept = whole if len(grown) == len(longer) else program.with_lists(grown)
+    natural = {**beliefs.natural, **{name: carried[name] for name in grown}}
+    return kept, Beliefs.of(kept.variables, natural)
+
+
+def pressed(program: Program, beliefs: Beliefs) -> set[str]:
+    """Names of lists that may be longer, whose beliefs are at an end that is open."""
+    found = set()
+    for name, family in program.windows.items():
+        open_ends = [k for k, more in ((0, family.below), (-1, family.above)) if more > 0]
+        at_end = bool((beliefs.means[name][..., open_ends] > NEGLIGIBLE).any())
+        if at_end and wider(family).dim > family.dim:
+            found.add(name)
+    return found
 
 
 def _matters(

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
+from .._checks import positive_int
 from .family import Family
 
 
@@ -33,6 +34,10 @@ class Chain(Family):
 
     steps: int
     dim: int
+
+    def __post_init__(self) -> None:
+        positive_int("steps", self.steps)
+        positive_int("dim", self.dim)
 
     @property
     @abstractmethod

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry, ops
+from .._checks import positive_int
 from .family import DTYPE
 from .known import Known
 
@@ -66,6 +67,9 @@ class Dirichlet(Known):
     dual = geometry.Through(geometry.Dirichlet())
     moments_type = DirichletMoments
 
+    def __post_init__(self) -> None:
+        positive_int("dim", self.dim)
+
     @property
     def parts(self) -> tuple[tuple[int, ...], ...]:
         """A vector."""
@@ -119,6 +123,9 @@ class Categorical(Known):
     dual = geometry.Logits()
     moments_type = CategoricalMoments
     event_shape = ()
+
+    def __post_init__(self) -> None:
+        positive_int("dim", self.dim)
 
     @property
     def parts(self) -> tuple[tuple[int, ...], ...]:

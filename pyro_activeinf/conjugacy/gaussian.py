@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry
+from .._checks import positive_int
 from .family import DTYPE
 from .known import Known
 
@@ -76,6 +77,9 @@ class MultivariateGaussian(Known):
 
     dim: int
     moments_type = VectorMoments
+
+    def __post_init__(self) -> None:
+        positive_int("dim", self.dim)
 
     @cached_property
     def dual(self) -> geometry.Precisions:  # type: ignore[override]

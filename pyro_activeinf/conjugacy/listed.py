@@ -11,6 +11,7 @@ from pyro.distributions import TorchDistribution, constraints
 from torch import Tensor
 
 from .. import geometry
+from .._checks import complain, nonnegative
 from .counts import CategoricalMoments
 from .family import DTYPE
 from .known import Known
@@ -30,6 +31,9 @@ class Listed(Known):
         values: ``(dim, *event)``, no two of them alike.
         guess: logits of a belief to begin with, ``(dim,)``; all alike where it is left out.
         below, above: how many whole numbers there are beyond either end of a window.
+
+    Raises:
+        ValueError: for no values, or values of which two are alike, or another number of logits.
     """
 
     values: Tensor = field(repr=False)
@@ -37,6 +41,14 @@ class Listed(Known):
     below: float = 0.0
     above: float = 0.0
     moments_type = CategoricalMoments
+
+    def __post_init__(self) -> None:
+        _require_distinct(self.values)
+        if self.guess is not None and tuple(getattr(self.guess, "shape", ())) != (self.dim,):
+            expected = f"a tensor of the logits of {self.dim} values"
+            raise ValueError(complain("guess", expected, repr(self.guess)))
+        nonnegative("below", self.below)
+        nonnegative("above", self.above)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Listed) and torch.equal(self.values, other.values)
@@ -71,9 +83,7 @@ class Listed(Known):
 
     def statistics(self, value: Tensor) -> Tensor:
         """One at the value, zero elsewhere."""
-        event = len(self.event_shape)
-        same = value.unsqueeze(value.dim() - event) == self.values.to(value.device)
-        return (same.flatten(same.dim() - event).all(-1) if event else same).to(DTYPE)
+        return _found(self.values, value).to(DTYPE)
 
     def log_base(self, value: Tensor) -> Tensor:
         """Zero."""
@@ -90,6 +100,23 @@ class Listed(Known):
         old = self.statistics(wider.values).sum(-1).bool()
         low = natural.logsumexp(-1, keepdim=True) - UNLIKELY
         return torch.where(old, natural[..., places], low)
+
+
+def _found(values: Tensor, value: Tensor) -> Tensor:
+    """Which of a list ``(dim, *event)`` each value ``(*batch, *event)`` is: ``(*batch, dim)``."""
+    event = values.dim() - 1
+    same = value.unsqueeze(value.dim() - event) == values.to(value.device)
+    return same.flatten(same.dim() - event).all(-1) if event else same
+
+
+def _require_distinct(values: Tensor) -> None:
+    expected = "a tensor (dim, *event) of numbers, no two of them alike"
+    if not isinstance(values, Tensor):
+        raise TypeError(complain("values", expected, repr(values)))
+    if not values.dim() or not len(values):
+        raise ValueError(complain("values", expected, f"shape {tuple(values.shape)}"))
+    if bool(values.isnan().any()) or len(values.unique(dim=0)) < len(values):
+        raise ValueError(complain("values", expected, "NaN, or a value twice"))
 
 
 class OfList(TorchDistribution):
@@ -146,7 +173,7 @@ class OfList(TorchDistribution):
 
     def log_prob(self, value: Tensor) -> Tensor:
         """Log-probability; minus infinity of what is not in the list."""
-        at = Listed(self.values).statistics(value).bool()
+        at = _found(self.values, value)
         batch = torch.broadcast_shapes(at.shape[:-1], self.batch_shape)
         logits = self.logits.expand(*batch, -1)
         return torch.where(at, logits, -torch.inf).logsumexp(-1)

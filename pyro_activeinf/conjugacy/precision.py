@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from .. import geometry
+from .._checks import positive_int
 from .family import DTYPE
 from .known import Known
 
@@ -69,6 +70,9 @@ class Wishart(Known):
 
     dim: int
     moments_type = WishartMoments
+
+    def __post_init__(self) -> None:
+        positive_int("dim", self.dim)
 
     @cached_property
     def dual(self) -> geometry.Legendre:  # type: ignore[override]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from .._checks import complain, nonnegative, positive_int
+from .._checks import complain, nonnegative, positive, positive_int
 
 Schedule = Callable[[Any], Any]  # a step, counted from 0 -> a number
 
@@ -185,14 +186,13 @@ class RobbinsMonro:
     kappa: float = 0.7
 
     def __post_init__(self) -> None:
-        if not 0 < self.tau < float("inf"):
-            raise ValueError(complain("tau", "a finite number above 0", self.tau))
-        if not 0.5 < self.kappa <= 1:
+        positive("tau", self.tau)
+        if not isinstance(self.kappa, Real) or not 0.5 < self.kappa <= 1:
             raise ValueError(
                 complain(
                     "kappa",
                     "a number in (0.5, 1]",
-                    self.kappa,
+                    repr(self.kappa),
                     "Others shrink the steps too slowly to settle, or too quickly to arrive.",
                 )
             )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import nonnegative, positive_int
+from .._checks import complain, nonnegative, positive_int
 from ..filters import ExactFilter
 from ..models import CategoricalTable, GenerativeModel
 from .dirichlet import tables_of
@@ -56,10 +56,13 @@ def expand(
 
     Raises:
         ValueError: for numbers below one, or models without tables.
+        TypeError: for what makes no models.
 
     Reference: Smith, Schwartenbeck, Parr and Friston (2020), "An active inference approach to
     modeling structure learning: concept learning as an example case".
     """
+    if not callable(make):
+        raise TypeError(complain("make", "a function from a number to a model", repr(make)))
     size, most = positive_int("size", size), positive_int("most", most)
     nonnegative("threshold", threshold)
     chosen, explained = _fitted(make, size, observations, actions, sweeps, restarts)

@@ -6,6 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Real
 
 import torch
 from torch import Tensor
@@ -136,7 +137,7 @@ def reduce(
         The evidence and the choice for each row.
 
     Raises:
-        TypeError: for a table that is none.
+        TypeError: for a table or hypotheses that are none, or a threshold that is no number.
 
     Reference: as of :func:`reduction_gain`; Da Costa et al. (2020), "Active inference on discrete
     state-spaces: a synthesis", on structure learning.
@@ -151,6 +152,10 @@ def reduce(
     """
     if not isinstance(table, CategoricalTable):
         raise TypeError(complain("table", "a models.CategoricalTable", type(table).__name__))
+    if not isinstance(hypotheses, Hypotheses | None):
+        raise TypeError(complain("hypotheses", "Prune() or Priors([..])", repr(hypotheses)))
+    if not isinstance(threshold, Real) or math.isnan(threshold):
+        raise TypeError(complain("threshold", "a number of nats", repr(threshold)))
     prior, counts = table.prior, table.counts
     seen = (counts - prior).clamp(min=0)
     others = (hypotheses or Prune())(prior, seen)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -160,25 +160,29 @@ class FactorGraph:
         self._add(made)
 
     @classmethod
-    def from_program(cls, model: Callable[..., Any], *args: Any, **options: Any) -> FactorGraph:
+    def from_program(
+        cls,
+        model: Callable[..., Any],
+        *args: Any,
+        approximation: Approximation | None = None,
+        joint: Collection[str] = (),
+        apart: Collection[str] = (),
+    ) -> FactorGraph:
         """Read a graph off a Pyro program, see :class:`~pyro_activeinf.conjugacy.Program`.
 
         Args:
             model: a Pyro program, conditioned on what is observed.
             args: that it is called with.
-            options: ``approximation``, ``joint``, see there.
+            approximation: of what is not linear, :class:`Sampled` or :class:`Laplace`.
+            joint: Gaussian sites that are one vector, in addition.
+            apart: stems of sites over time that are no chain.
 
         Raises:
-            ValueError: for a site whose belief has no family.
-            TypeError: for a program or an approximation that is none.
+            ValueError: for a site whose belief has no family, or a name that is of no site.
+            TypeError: for a program, an approximation or names that are none.
         """
-        if not callable(model):
-            raise TypeError(complain("model", "a Pyro program", repr(model)))
-        how = options.get("approximation")
-        if not isinstance(how, Approximation | None):
-            raise TypeError(complain("approximation", "Sampled() or Laplace()", repr(how)))
         graph = cls()
-        graph.take(Program.read(model, args, **options))
+        graph.take(Program.read(model, args, approximation, joint, apart))
         return graph
 
     def take(self, program: Program) -> None:
@@ -216,7 +220,12 @@ class FactorGraph:
 
         Differentiable by parameters of a program, and by known values of factors. Where beliefs
         are those of least F, that is the derivative of the optimum.
+
+        Raises:
+            TypeError: for beliefs that are none.
         """
+        if not isinstance(beliefs, Beliefs):
+            raise TypeError(complain("beliefs", "Beliefs, such as those of a graph", repr(beliefs)))
         factors = list(self.factors.values())
         if torch.is_grad_enabled():
             factors = [f.live() if isinstance(f, SiteFactor) else f for f in factors]

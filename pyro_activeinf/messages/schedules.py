@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import complain, known_names
+from .._checks import complain, known_names, strings
 from ..conjugacy import Beliefs, Factor, Variable, message, toward_valid, usual_order
 from ..conjugacy.discrete_sums import is_discrete
 from .graph import FactorGraph
@@ -59,9 +59,16 @@ class Sequential(Schedule):
 
     Args:
         order: of the variables; discrete ones last, if left out.
+
+    Raises:
+        TypeError: for an order that is no tuple of names.
     """
 
     order: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.order is not None:
+            strings("order", self.order)
 
     def sweep(
         self, graph: FactorGraph, beliefs: Beliefs, safe: Collection[str]

@@ -1,8 +1,10 @@
 """What holds for every family."""
 
 import math
+from typing import Any
 
 import pyro.distributions as dist
+import pytest
 import torch
 from torch import Tensor
 
@@ -107,3 +109,15 @@ def test_manifolds_have_the_same_numbers() -> None:
     kl = kl - (other * belief.mean(natural)).sum(-1) + belief.log_partition(other)
     torch.testing.assert_close(space.kl(point, belief.distribution(other)), kl)
     torch.testing.assert_close(space.bregman(belief.distribution(other), point), kl)
+
+
+@pytest.mark.parametrize("number", [0, -1, 2.5, "x", None])
+def test_dims_are_positive_integers(number: Any) -> None:
+    for family in (c.Categorical, c.Dirichlet, c.MultivariateGaussian, c.Wishart):
+        with pytest.raises(ValueError, match="`dim`: expected an integer of at least 1"):
+            family(number)
+    for chain in (c.DiscreteChain, c.GaussianChain):
+        with pytest.raises(ValueError, match="`dim`"):
+            chain(2, number)
+        with pytest.raises(ValueError, match="`steps`"):
+            chain(number, 2)

@@ -1,5 +1,7 @@
 """Distributions over lists."""
 
+from typing import Any
+
 import pyro.distributions as dist
 import pytest
 import torch
@@ -50,3 +52,23 @@ def test_what_cannot_be_listed_is_named() -> None:
     fn = dist.Multinomial(500, torch.ones(5) / 5)
     with pytest.raises(ValueError, match="`n`: expected at most 4,096 values, got all ways"):
         listed_of("n", fn, fn.sample())
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "text"),
+    [
+        ("x", {}, "`values`: expected a tensor"),
+        ([0.0, 1.0], {}, "`values`"),
+        (torch.zeros(0), {}, "`values`"),
+        (torch.tensor(1.0), {}, "`values`"),
+        (torch.ones(2), {}, "a value twice"),
+        (torch.tensor([1.0, torch.nan]), {}, "NaN"),
+        (torch.arange(3.0), {"guess": torch.zeros(2)}, "`guess`: expected a tensor of the logits"),
+        (torch.arange(3.0), {"guess": "x"}, "`guess`"),
+        (torch.arange(3.0), {"below": -1.0}, "`below`"),
+        (torch.arange(3.0), {"above": "x"}, "`above`"),
+    ],
+)
+def test_lists_are_of_distinct_values(values: Any, options: dict[str, Any], text: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=text):
+        Listed(values, **options)

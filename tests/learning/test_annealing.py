@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -79,6 +79,8 @@ def test_schedules_are_frozen(schedule: Any) -> None:
         (lambda: RobbinsMonro(tau=float("inf")), "tau"),
         (lambda: RobbinsMonro(kappa=0.5), "kappa"),
         (lambda: RobbinsMonro(kappa=1.1), "kappa"),
+        (lambda: RobbinsMonro(cast("float", "x")), "tau"),
+        (lambda: RobbinsMonro(1.0, cast("float", None)), "kappa"),
     ],
 )
 def test_wrong_arguments_are_named(make: Any, argument: str) -> None:

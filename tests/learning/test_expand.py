@@ -1,3 +1,5 @@
+from typing import Any, cast
+
 import pyro
 import pytest
 import torch
@@ -46,3 +48,5 @@ def test_models_without_tables_are_refused() -> None:
         expand(lambda size: TMaze(), {"position": torch.tensor([0])})
     with pytest.raises(ValueError, match="size"):
         expand(kinds, {}, size=0)
+    with pytest.raises(TypeError, match="`make`: expected a function"):
+        expand(cast(Any, 3), {})

@@ -91,3 +91,14 @@ def test_wrong_priors_are_refused(given: list[torch.Tensor]) -> None:
     counts: Any = before
     with pytest.raises(TypeError, match="`table`: expected"):
         reduce(counts)
+
+
+@pytest.mark.parametrize(
+    ("argument", "wrong"), [("threshold", "x"), ("threshold", torch.nan), ("hypotheses", "x")]
+)
+def test_other_types_are_named(argument: str, wrong: Any) -> None:
+    table = seen(torch.ones(2, 2), [[8.0, 0.0], [0.0, 8.0]])
+    before = table.counts.clone()
+    with pytest.raises(TypeError, match=f"`{argument}`: expected"):
+        reduce(table, **{argument: wrong})
+    assert_close(table.counts, before)

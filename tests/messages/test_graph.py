@@ -2,6 +2,8 @@
 
 from typing import Any, cast
 
+import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from torch import Tensor
@@ -136,6 +138,11 @@ def test_a_graph_and_a_schedule_are_asked_for() -> None:
         messages.VariationalMessagePassing(FactorGraph(), schedule=wrong)
 
 
+def level() -> None:
+    at = pyro.sample("level", dist.Normal(0.0, 1.0))
+    pyro.sample("seen", dist.Normal(at, 1.0), obs=torch.tensor(0.5))
+
+
 @pytest.mark.parametrize(
     ("wrong", "text"),
     [
@@ -145,6 +152,14 @@ def test_a_graph_and_a_schedule_are_asked_for() -> None:
         (lambda graph: graph.factor(3, x="x"), "`function`: expected a function of moments"),
         (lambda graph: FactorGraph.from_program(3), "`model`: expected a Pyro program"),
         (lambda graph: FactorGraph.from_program(print, approximation="x"), "`approximation`"),
+        (lambda graph: FactorGraph.from_program(print, joint=3), "`joint`: expected a tuple of"),
+        (lambda graph: FactorGraph.from_program(level, joint="level"), "`joint`"),
+        (lambda graph: FactorGraph.from_program(level, joint=["seen"]), "`joint`: expected names"),
+        (lambda graph: FactorGraph.from_program(level, apart=["z"]), "`apart`: expected names"),
+        (lambda graph: FactorGraph.from_program(level, others=3), "unexpected keyword"),
+        (lambda graph: graph.free_energy(3), "`beliefs`"),
+        (lambda graph: messages.Sequential(3), "`order`: expected a tuple of names"),
+        (lambda graph: messages.Sequential("x"), "`order`"),
         (lambda graph: messages.SumProduct(3), "`graph`: expected a FactorGraph"),
     ],
 )

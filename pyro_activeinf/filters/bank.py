@@ -144,11 +144,13 @@ class Bank(Filter):
 
     def expected_free_energy(self, belief: BankBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step, in the mean over c, in nats."""
+        require_belief(belief, BankBelief)
         pairs = zip(self.members, belief.members, strict=True)
         return _mean(belief, [member.expected_free_energy(held) for member, held in pairs], 2)
 
     def look_ahead(self, belief: BankBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        require_belief(belief, BankBelief)
         pairs = zip(self.members, belief.members, strict=True)
         return _mean(belief, [member.look_ahead(held) for member, held in pairs], 3)
 

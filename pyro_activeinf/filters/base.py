@@ -14,6 +14,7 @@ from torch import Tensor
 from .._checks import complain
 from ..compile import Wishes
 from ..records import Belief, ExpectedFreeEnergyTerms, PrefixTerms
+from .novelty_rules import TableNovelty
 
 
 class Filter(ABC):
@@ -148,6 +149,17 @@ class BranchingFilter(Filter):
     @abstractmethod
     def version(self) -> object:
         """An object that is another one whenever the model has changed."""
+
+
+def require_programs(model: object, novelty: object = None) -> None:
+    """Raise ``TypeError`` unless a filter of tables can take a model and a rule of novelty."""
+    if isinstance(model, type) or not hasattr(model, "transition"):
+        expected = "a model with initial, transition and observe"
+        way_out = "Hand in an instance: ExactFilter(TMaze())."
+        raise TypeError(complain("model", expected, repr(model), way_out))
+    if not isinstance(novelty, TableNovelty | None):
+        expected = "MutualInformation() or InverseCounts()"
+        raise TypeError(complain("novelty", expected, repr(novelty)))
 
 
 def require_belief(belief: object, kind: type[Belief]) -> None:

@@ -10,16 +10,23 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import batch_dims, by_site, complain, one_batch
+from .._checks import batch_dims, by_site, one_batch
 from ..compile import Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
-from .base import Branches, BranchingFilter, SweepingFilter, WishingFilter, require_belief
+from .base import (
+    Branches,
+    BranchingFilter,
+    SweepingFilter,
+    WishingFilter,
+    require_belief,
+    require_programs,
+)
 from .bayes import conditioned
 from .belief import Evidence, JointBelief
 from .channel import Channel
 from .joint import Dynamics
 from .joint_arrays import JointArrays
-from .motion import action_index, by_action, fan_out, single_action
+from .motion import action_index, actions_over_time, by_action, fan_out, single_action
 from .novelty_rules import TableNovelty
 from .novelty_tables import with_novelty
 from .smoothing import Smoothing, backward
@@ -44,6 +51,7 @@ class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
 
     Raises:
         ValueError: where a program does not compile, or the joint state space is too large.
+        TypeError: for a model or a rule of novelty that is none.
 
     Reference: Friston et al. (2017), "Active inference: a process theory", Neural Computation 29;
     Rabiner (1989) for filtering and smoothing.
@@ -62,15 +70,7 @@ class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
     def __init__(
         self, model: Programs, joint_outcomes: bool = True, novelty: TableNovelty | None = None
     ) -> None:
-        if isinstance(model, type) or not hasattr(model, "transition"):
-            raise TypeError(
-                complain(
-                    "model",
-                    "a model with initial, transition and observe",
-                    repr(model),
-                    "Hand in an instance: ExactFilter(TMaze()).",
-                )
-            )
+        require_programs(model, novelty)
         self._compiled: Compiled | Instead = Compiled(model)
         self.joint_outcomes = joint_outcomes
         self.actions = model.actions
@@ -254,6 +254,7 @@ class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
 
     def look_ahead(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        require_belief(belief, JointBelief)
         arrays = self._current()
         preferences = self._compiled.preferences(belief.step + 1)
         scored, ahead = arrays.scored(self.joint_outcomes, preferences)
@@ -356,41 +357,31 @@ class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
         arrays = self._current()
         by_site("observations", observations, self.observation_sites)
         steps = arrays.likelihoods.over_time(observations)
-        controls = arrays.tables.controls
-        needed = controls and not (actions is None and len(steps) == 1)
-        index = action_index(controls, actions, self.device) if needed else None
-        self._check_length(index, len(steps))
-        belief = self.initial()
-        beliefs: list[JointBelief] = []
-        matrices: list[Tensor] = []
-        for t, observation in enumerate(steps):
-            if t:
-                u = torch.zeros((), dtype=torch.long) if index is None else index[..., t - 1]
-                matrices.append(arrays.dynamics.log_transition[u])
-                log_prior = ops.log_vecmat(beliefs[-1].log_probs, matrices[-1])
-                belief = JointBelief(t, arrays.tables.states, log_probs_=log_prior)
-            beliefs.append(self.update(belief, observation))
+        index = actions_over_time(arrays.tables.controls, actions, len(steps), self.device)
+        matrices = [arrays.dynamics.log_transition[u] for u in index]
+        beliefs = [self.update(self.initial(), steps[0])]
+        for t, matrix in enumerate(matrices, 1):
+            log_prior = ops.log_vecmat(beliefs[-1].log_probs, matrix)
+            belief = JointBelief(t, arrays.tables.states, log_probs_=log_prior)
+            beliefs.append(self.update(belief, steps[t]))
         return backward(beliefs, matrices)
 
-    def look_back(self, before: JointBelief, action: Any, after: JointBelief) -> Smoothing:
-        """q(s_{t-1}, s_t | o_{<=t}) of two filtered beliefs that follow each other.
+    def look_back(self, before: JointBelief | None, action: Any, after: JointBelief) -> Smoothing:
+        """q(s_{t-1}, s_t | o_{<=t}) of two filtered beliefs that follow each other, or of one.
 
         Args:
+            before: ``None`` where ``after`` is the first.
             action: the one taken between them, as for :meth:`predict`.
+
+        Raises:
+            TypeError: for beliefs of another filter.
         """
+        require_belief(after, JointBelief)
+        if before is None:
+            return backward([after], [])
+        require_belief(before, JointBelief)
         index = action_index(self.tables.controls, action, self.device)
         return backward([before, after], [self._current().dynamics.log_transition[index]])
-
-    @staticmethod
-    def _check_length(index: Tensor | None, steps: int) -> None:
-        if index is not None and (index.dim() == 0 or index.shape[-1] < steps - 1):
-            raise ValueError(
-                complain(
-                    "actions",
-                    f"at least {steps - 1} time steps (one less than observations)",
-                    f"shape {tuple(index.shape)}",
-                )
-            )
 
 
 def _wishing(kind: type[ExactFilter], arguments: tuple[Any, ...], wishes: Wishes) -> ExactFilter:

@@ -12,10 +12,10 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import by_site, complain, known_names, nonnegative, positive_int
+from .._checks import batch_dims, by_site, complain, nonnegative, positive_int
 from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
-from .base import WishingFilter, require_belief
+from .base import WishingFilter, require_belief, require_programs
 from .factor_arrays import FactorArrays
 from .factorized_belief import FactorizedBelief, FactorizedUpdate
 from .factorized_smoothing import FactorizedSmoothing, Move, smoothed
@@ -59,6 +59,7 @@ class FactorizedFilter(WishingFilter):
 
     Raises:
         ValueError: where a program does not compile, or an argument is not positive.
+        TypeError: for a model or a rule of novelty that is none.
 
     Reference: Ghahramani and Jordan (1997), "Factorial hidden Markov models", Machine Learning
     29; Boyen and Koller (1998), "Tractable inference for complex stochastic processes".
@@ -79,6 +80,7 @@ class FactorizedFilter(WishingFilter):
         tolerance: float = 1e-10,
         novelty: TableNovelty | None = None,
     ) -> None:
+        require_programs(model, novelty)
         self.max_sweeps = positive_int("max_sweeps", max_sweeps)
         self.tolerance = nonnegative("tolerance", tolerance)
         self._compiled: Compiled | Instead = Compiled(model)
@@ -142,7 +144,7 @@ class FactorizedFilter(WishingFilter):
     def initial(self, batch_shape: tuple[int, ...] = ()) -> FactorizedBelief:
         """The marginals of p(s_0), before the first observation."""
         factors = self._current()
-        log_probs = factors.log_initial.expand(*batch_shape, -1)
+        log_probs = factors.log_initial.expand(*batch_dims(batch_shape), -1)
         return FactorizedBelief(0, factors.tables.states, log_probs)
 
     def predict(self, belief: FactorizedBelief, action: Any = None) -> FactorizedBelief:  # type: ignore[override]
@@ -187,7 +189,7 @@ class FactorizedFilter(WishingFilter):
         """
         require_belief(belief, FactorizedBelief)
         factors = self._current()
-        known_names("observation", observation, self.observation_sites)
+        by_site("observation", observation, self.observation_sites)
         seen = {part.name: part(observation) for part in factors.evidence}
         evidence = {name: potential for name, potential in seen.items() if potential is not None}
         shapes = (potential.batch_shape for potential in evidence.values())
@@ -256,9 +258,14 @@ class FactorizedFilter(WishingFilter):
         Args:
             before: ``None`` where ``after`` is the first.
             action: the one taken between them, as for :meth:`predict`.
+
+        Raises:
+            TypeError: for beliefs of another filter.
         """
+        require_belief(after, FactorizedBelief)
         if before is None:
             return self._smoothed([after], [])
+        require_belief(before, FactorizedBelief)
         index = action_index(self.tables.controls, action, self.device)
         return self._smoothed([before, after], [index])
 
@@ -274,12 +281,14 @@ class FactorizedFilter(WishingFilter):
 
     def expected_free_energy(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+        require_belief(belief, FactorizedBelief)
         preferences = self._compiled.preferences(belief.step)
         terms = self._current().scored(preferences).terms(belief)
         return terms if belief.gained is None else with_novelty(terms, belief.gained)
 
     def look_ahead(self, belief: FactorizedBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        require_belief(belief, FactorizedBelief)
         controls = self.tables.controls
         every = torch.arange(math.prod(controls), device=self.device)
         digits = ops.unravel(every, controls)

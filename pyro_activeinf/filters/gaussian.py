@@ -231,6 +231,7 @@ class GaussianFilter(SweepingFilter):
 
     def expected_free_energy(self, belief: GaussianBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+        require_belief(belief, GaussianBelief)
         programs = self._programs
         preferences = programs.preferences(belief.step)
         show = programs.observe(belief.mean)
@@ -244,6 +245,7 @@ class GaussianFilter(SweepingFilter):
         Raises:
             ValueError: where actions are real.
         """
+        require_belief(belief, GaussianBelief)
         programs = self._programs
         if programs.real:
             raise ValueError(

@@ -197,6 +197,7 @@ class HiddenMarkovFilter(WishingFilter):
 
     def look_ahead(self, belief: JointBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        require_belief(belief, JointBelief)
         every = every_action(control_sizes(self.actions), self.device)
         return self.expected_free_energy(
             self.predict(belief.reshape(*belief.batch_shape, 1), every)

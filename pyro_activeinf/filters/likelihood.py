@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from .. import ops
-from .._checks import complain
+from .._checks import complain, numbers
 from ..compile import Site, Tables
 from ..records import SoftObservation
 from .joint import log_likelihood, outcome_sites
@@ -169,7 +169,7 @@ def time_first(site: Site, value: Any) -> list[Any]:
     log_weights = site.log_likelihood(value)
     if log_weights is not None:
         return [SoftObservation(w) for w in log_weights.unbind(-2)]
-    tensor = torch.as_tensor(value, device=site.support.device)
+    tensor = numbers(site.name, value).to(site.support.device)
     event = site.support.dim() - 1
     if tensor.dim() <= event:
         raise ValueError(

@@ -59,8 +59,8 @@ def actions_over_time(
     """
     if steps == 1:
         return []
-    if not controls:
-        return [action_index(controls, actions, device)] * (steps - 1)
+    if not controls:  # there was nothing to choose, whatever was written down
+        return [action_index(controls, None, device)] * (steps - 1)
     index = action_index(controls, actions, device)
     if index.dim() == 0 or index.shape[-1] < steps - 1:
         expected = f"at least {steps - 1} time steps (one less than observations)"

@@ -295,6 +295,7 @@ class ParticleFilter(WishingFilter):
 
     def expected_free_energy(self, belief: ParticleBelief) -> ExpectedFreeEnergyTerms:  # type: ignore[override]
         """Terms of one predicted step: of the outcomes at ``belief.step``, in nats."""
+        require_belief(belief, ParticleBelief)
         estimator = nested_terms if self.estimator is None else self.estimator
         prediction = self.prediction(belief)
         return with_table_novelty(estimator(prediction), prediction)
@@ -305,6 +306,7 @@ class ParticleFilter(WishingFilter):
         Raises:
             ValueError: for a space of real numbers.
         """
+        require_belief(belief, ParticleBelief)
         if isinstance(self.actions, gym.spaces.Box):
             raise ValueError(
                 complain(

@@ -12,6 +12,7 @@ from torch import Tensor
 from .._checks import positive_int
 from ..compile import Programs, control_sizes
 from ..filters import Filter
+from ..filters.base import require_belief
 from ..filters.novelty_draws import with_table_novelty
 from ..filters.particle import every_action
 from ..filters.particle_program import ParticlePrograms
@@ -93,6 +94,7 @@ class Estimated(Filter):
 
     def expected_free_energy(self, belief: Belief) -> Estimate:
         """Terms of one predicted step, ``(*batch)`` in nats, with their standard errors."""
+        require_belief(belief, Belief)
         prediction = self.prediction(belief)
         rule, gained = getattr(self.filter, "novelty", None), getattr(belief, "gained", None)
         terms = self.chosen(belief)(prediction)
@@ -107,6 +109,7 @@ class Estimated(Filter):
 
     def look_ahead(self, belief: Belief) -> Estimate:
         """Terms of the next step under every action, ``(*batch, actions)``, in nats."""
+        require_belief(belief, Belief)
         every = every_action(control_sizes(self.actions), self.device)
         ahead = self.predict(belief.reshape(*belief.batch_shape, 1), every)
         return self.expected_free_energy(ahead)

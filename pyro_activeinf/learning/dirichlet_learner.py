@@ -13,7 +13,6 @@ from torch import Tensor
 from .._checks import complain, positive_int
 from ..compile import Compiled, Programs, control_sizes
 from ..filters import ExactFilter, FactorizedBelief, FactorizedFilter, Filter, JointBelief
-from ..filters.smoothing import backward
 from ..models import CategoricalTable
 from ..records import SoftObservation
 from .counts import Counts, log_weights_of, named
@@ -165,10 +164,7 @@ class DirichletLearner(Learner):
     def _learn_step(self, filter: Any, belief: Any) -> None:
         """Count what the last observation tells about the step that led to it."""
         before, done = self._before, self._done[-1] if self._done else None
-        if before is None and isinstance(belief, JointBelief):
-            window: Any = backward([belief], [])
-        else:
-            window = filter.look_back(before, done, belief)
+        window = filter.look_back(before, done, belief)
         seen, done = self._series(belief.batch_shape)
         first = len(self._seen) - 1
         self._learn(counted(filter, window, seen, done, first, belief.step - first))

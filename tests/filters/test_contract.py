@@ -119,6 +119,20 @@ def test_beliefs_are_frozen_and_filters_keep_no_state(carrier: Filter) -> None:
 
 
 def test_what_is_no_belief_is_refused(carrier: Filter) -> None:
-    for use in (lambda: carrier.predict(None, 1), lambda: carrier.update(None, {})):  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match=r"`belief`: expected a \w+Belief, got None"):
+    none: Any = None
+    for use in (
+        lambda: carrier.predict(none, 1),
+        lambda: carrier.update(none, {}),
+        lambda: carrier.expected_free_energy(none),
+        lambda: carrier.look_ahead(none),
+    ):
+        with pytest.raises(TypeError, match=r"`belief`: expected a \w*Belief, got None"):
             use()
+
+
+def test_other_types_are_named(carrier: Filter) -> None:
+    wrong: Any = 3
+    with pytest.raises(TypeError, match="`observation`: expected a dict"):
+        carrier.update(carrier.initial(), wrong)
+    with pytest.raises(TypeError, match="`batch_shape`: expected a tuple"):
+        carrier.initial(wrong)

@@ -82,8 +82,9 @@ def _groups_of_mcmc(source: MCMC, draws: int) -> dict[str, Dataset]:
     each = [{name: value[i] for name, value in flat.items()} for i in range(chains * length)]
     found = call.groups(each, chains, draws)
     diverging = torch.zeros(chains, length, dtype=torch.bool)
-    for chain, known in enumerate(source._diagnostics):  # its public reading needs four draws
-        diverging[chain, known["divergences"]] = True
+    known: Any = source._diagnostics  # their public reading needs four draws
+    for chain in range(chains):
+        diverging[chain, known[chain]["divergences"]] = True
     return {**found, "sample_stats": dataset({"diverging": (SAMPLED, diverging)}, {})}
 
 

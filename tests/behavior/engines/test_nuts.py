@@ -50,7 +50,7 @@ def test_the_posterior_of_a_population_is_that_of_weighted_draws_of_the_prior() 
 def test_the_posterior_is_that_of_pyro() -> None:
     choices = tosses(subjects=1)
     ours = fit(coins(), choices, NUTS(draws=200, warmup=80, chains=4), progress=False)
-    theirs = MCMC(Kernel(coins()), num_samples=100, warmup_steps=50, disable_progbar=True)
+    theirs = MCMC(Kernel(coins()), num_samples=400, warmup_steps=50, disable_progbar=True)
     theirs.run(choices)
 
     other = theirs.get_samples()["heads"].flatten()

@@ -60,24 +60,13 @@ class Family(Legendre):
         pieces = coordinates.split([math.prod(part) for part in self.parts], -1)
         batch = coordinates.shape[:-1]
         return tuple(
-            piece.reshape(
-                (
-                    *batch,
-                    *part,
-                )
-            )
-            for piece, part in zip(pieces, self.parts, strict=True)
+            piece.reshape((*batch, *part)) for piece, part in zip(pieces, self.parts, strict=True)
         )
 
     def join(self, *parts: Tensor) -> Tensor:
         """Coordinates from their parts."""
         flat = [
-            part.reshape(
-                (
-                    *part.shape[: part.dim() - len(shape)],
-                    math.prod(shape),
-                )
-            )
+            part.reshape((*part.shape[: part.dim() - len(shape)], math.prod(shape)))
             for part, shape in zip(parts, self.parts, strict=True)
         ]
         batch = torch.broadcast_shapes(*(part.shape[:-1] for part in flat))

@@ -74,13 +74,7 @@ class Reading:
     def __init__(self, model: Callable[..., Any], args: tuple[Any, ...]) -> None:
         self._model, self._args = model, args
         self._seed = int(torch.randint(2**31, ()))
-        try:
-            trace = _drawn(model, args)
-        except NotImplementedError as wrong:
-            expected = "a program whose latent sites can be drawn"
-            way_out = "Take a prior that has samples, or give the site a value with obs=."
-            got = str(wrong).partition("Trace Shapes")[0].strip() or "one that has no samples"
-            raise ValueError(complain("model", expected, got, way_out)) from wrong
+        trace = _drawn(model, args)
         self._rows = {
             name: node["value"]
             for name, node in trace.nodes.items()
@@ -144,8 +138,14 @@ class Reading:
 
 def _drawn(model: Callable[..., Any], args: tuple[Any, ...]) -> Any:
     """A trace of the program, with gradients of its parameters only."""
-    with HANDLERS, torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
-        return poutine.trace(Detached(model)).get_trace(*args)
+    try:
+        with HANDLERS, torch.enable_grad(), pyro.validation_enabled(False), _without_false_alarm():
+            return poutine.trace(Detached(model)).get_trace(*args)
+    except NotImplementedError as wrong:
+        expected = "a program whose latent sites can be drawn"
+        way_out = "Take a prior that has samples, or give the site a value with obs=."
+        got = str(wrong).partition("Trace Shapes")[0].strip() or "one that has no samples"
+        raise ValueError(complain("model", expected, got, way_out)) from wrong
 
 
 class Detached:
@@ -187,25 +187,15 @@ def pointwise(node: Mapping[str, Any]) -> Tensor:
     found = fn.log_prob(node["value"])
     scale, mask = node["scale"], node["mask"]
     if mask is not None:
-        mask = torch.as_tensor(mask)
-        found = torch.where(
-            mask.reshape(
-                (
-                    *mask.shape,
-                    *[1] * reinterpreted,
-                )
-            ),
-            found,
-            0.0,
-        )
+        found = torch.where(_with_dims(torch.as_tensor(mask), reinterpreted), found, 0.0)
     if isinstance(scale, Tensor) and scale.dim():
-        scale = scale.reshape(
-            (
-                *scale.shape,
-                *[1] * reinterpreted,
-            )
-        )
+        scale = _with_dims(scale, reinterpreted)
     return found * scale
+
+
+def _with_dims(batched: Tensor, count: int) -> Tensor:
+    """With some more dims at the right."""
+    return batched.reshape((*batched.shape, *[1] * count))
 
 
 @contextmanager

@@ -173,7 +173,7 @@ class FactorGraph:
         Args:
             model: a Pyro program, conditioned on what is observed.
             args: that it is called with.
-            approximation: of what is not linear, :class:`Sampled` or :class:`Laplace`.
+            approximation: of what is not linear, ``Sampled()`` or ``Laplace()``.
             joint: Gaussian sites that are one vector, in addition.
             apart: stems of sites over time that are no chain.
 

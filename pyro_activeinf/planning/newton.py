@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..geometry import natural_step
+
 LEAST = 0.25  # a step makes no variance more than 1 / LEAST times as large
 FAR = 1.0  # a step moves no number further, with a box from -1 to 1 in numbers
 
@@ -45,7 +47,7 @@ def newton_step(at: Moments, draws: Tensor, gradients: Tensor, rate: float) -> M
         at.root, (draws - at.loc).unsqueeze(-1), upper=False
     ).squeeze(-1)
     values, vectors = torch.linalg.eigh(_curvature(points, slopes))
-    stretched = 1 + rate * (values - 1)
+    stretched = natural_step(torch.ones_like(values), values, rate)  # precision, that of q is 1
     down = _times(vectors.mT, slopes.mean(0)) / stretched.abs().clamp_min(LEAST)
     move = -rate * _times(at.root @ vectors, down)
     move = move / (move.abs().amax(-1, keepdim=True) / FAR).clamp_min(1.0)

@@ -16,7 +16,7 @@ from ..behavior.peers import RandomChoice, RescorlaWagner, WinStayLoseShift
 from ..behavior.tasks import Every, ReversalLearning, Task, TMaze
 from ..planning import OpenLoop
 
-GOOD, BAD = 0.9, 0.1  # chances of a reward
+GOOD, BAD = 0.85, 0.15  # chances of a reward
 VALIDITY, MOVES = 0.8, 2  # of a run in the maze
 
 Values = Mapping[str, Tensor]
@@ -33,9 +33,9 @@ def maze_task() -> Task:
 
 
 def _reversal_parameters() -> None:
-    pyro.sample("hazard", dist.Normal(_like(-2.0), 2.0))  # log-odds that the better action changes
-    pyro.sample("preference", dist.LogNormal(_like(0.6), 0.8))
-    pyro.sample("bias", dist.Normal(_like(0.0), 1.0))
+    pyro.sample("hazard", dist.Normal(_like(-3.0), 2.0))  # log-odds that the better action changes
+    pyro.sample("preference", dist.LogNormal(_like(1.2), 0.6))
+    pyro.sample("bias", dist.Normal(_like(0.0), 0.8))
 
 
 def _reversal_agent(values: Values) -> Agent:
@@ -59,8 +59,8 @@ class Maze(models.TMaze):
 
 
 def _maze_parameters() -> None:
-    pyro.sample("preference", dist.LogNormal(_like(0.5), 0.7))
-    pyro.sample("precision", dist.LogNormal(_like(0.0), 0.6))
+    pyro.sample("preference", dist.LogNormal(_like(0.3), 0.6))
+    pyro.sample("precision", dist.LogNormal(_like(0.4), 0.5))
     pyro.sample("waiting", dist.Normal(_like(0.0), 1.0))  # a habit of staying where one is
 
 
@@ -79,12 +79,6 @@ def reversal_persons() -> ChoiceModel:
 def maze_persons() -> ChoiceModel:
     """An active-inference agent with a preference, a precision and a habit of waiting."""
     return ChoiceModel(_maze_parameters, _maze_agent)
-
-
-def _determined_parameters() -> None:
-    pyro.sample("hazard", dist.Normal(_like(-2.0), 2.0))
-    pyro.sample("preference", dist.LogNormal(_like(1.0), 0.5))
-    pyro.sample("bias", dist.Normal(_like(0.0), 0.5))
 
 
 def _learner_parameters() -> None:
@@ -114,7 +108,7 @@ def four_models() -> dict[str, ChoiceModel]:
         return RandomChoice(torch.stack([0 * values["bias"], values["bias"]]))
 
     return {
-        "active inference": ChoiceModel(_determined_parameters, _reversal_agent),
+        "active inference": reversal_persons(),
         "Rescorla-Wagner": ChoiceModel(_learner_parameters, learner),
         "win-stay, lose-shift": ChoiceModel(_follower_parameters, follower),
         "random": ChoiceModel(_biased_parameters, biased),

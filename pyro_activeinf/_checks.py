@@ -57,6 +57,13 @@ def differentiable(
     return value
 
 
+def below_one(argument: str, value: float) -> float:
+    """Return ``value`` when it is a number from 0 up to 1, which is not 1, else raise."""
+    if not isinstance(value, Real) or not 0 <= value < 1:
+        raise ValueError(complain(argument, "a number from 0 up to 1", repr(value)))
+    return value
+
+
 def positive(argument: str, value: float) -> float:
     """Return ``value`` when it is a finite number above 0, else raise ``ValueError``."""
     if not isinstance(value, int | float) or not 0 < value < math.inf:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.autograd import grad
 
-from .._checks import complain, finite
+from .._checks import below_one, finite
 from .manifold import Manifold, Point
 
 
@@ -91,10 +91,8 @@ class RiemannianSGD:
         momentum: float = 0.0,
         alpha: float = 0.0,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(complain("momentum", "a number from 0 up to 1", momentum))
         self.manifold, self.rate = manifold, finite("rate", rate)
-        self.momentum, self.alpha = momentum, alpha
+        self.momentum, self.alpha = below_one("momentum", momentum), alpha
         self.point = manifold.point(point).detach().clone().requires_grad_()
         self._velocity: Tensor | None = None
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from .._checks import positive_int
+from .._checks import complain, positive_int
 from .autodiff import jacobian
 from .family import Family
 
@@ -24,7 +24,8 @@ def estimate(family: Family, point: Tensor, num_samples: int) -> MetricEstimate:
 
     .. math:: g_{ij} \approx \tfrac1n \sum_n \partial_i \log p(x_n)\, \partial_j \log p(x_n)
     """
-    positive_int("num_samples", num_samples - 1)
+    if positive_int("num_samples", num_samples) < 2:
+        raise ValueError(complain("num_samples", "2 samples or more, for an error", num_samples))
     draws = family.distribution(point).sample((num_samples,))
     score = jacobian(lambda x: family.distribution(x).log_prob(draws).movedim(0, -1), point)
     outer = score.unsqueeze(-1) * score.unsqueeze(-2)  # (*batch, n, d, d)

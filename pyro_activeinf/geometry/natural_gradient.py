@@ -10,7 +10,7 @@ import torch
 from pyro.optim import PyroOptim
 from torch import Tensor
 
-from .._checks import complain, finite, nonnegative, positive_int
+from .._checks import below_one, complain, finite, nonnegative, positive_int
 from .fisher import Fisher, Program, change, joined
 from .guided import Guided
 from .retractions import SLACK, Retraction, Suited, flat
@@ -56,7 +56,7 @@ class NaturalGradient(torch.optim.Optimizer):
         nats: how much the last step was expected to change the guide.
 
     Raises:
-        TypeError: the guide is neither.
+        TypeError: the guide is neither; a retraction or a solver is none.
         ValueError: it has no parameters yet; numbers are out of range.
 
     Reference: Amari (1998), "Natural gradient works efficiently in learning"; Hoffman et al.
@@ -96,10 +96,13 @@ class NaturalGradient(torch.optim.Optimizer):
         solver: Solver | None = None,
         num_samples: int = 1,
     ) -> None:
-        if not 0 <= momentum < 1:
-            raise ValueError(complain("momentum", "a number from 0 up to 1", momentum))
         if trust_region is not None:
             nonnegative("trust_region", trust_region)
+        if not isinstance(retraction, Retraction | None):
+            expected = "Suited(), FirstOrder() or ExponentialMap()"
+            raise TypeError(complain("retraction", expected, repr(retraction)))
+        if not isinstance(solver, Solver | None):
+            raise TypeError(complain("solver", "Dense() or ConjugateGradient()", repr(solver)))
         self._guided = Guided(guide)
         self.guide = self._guided.called
         self.retraction = retraction or Suited()
@@ -108,7 +111,7 @@ class NaturalGradient(torch.optim.Optimizer):
         defaults = {
             "lr": finite("lr", lr),
             "damping": nonnegative("damping", damping),
-            "momentum": momentum,
+            "momentum": below_one("momentum", momentum),
             "trust_region": trust_region,
         }
         super().__init__([{"params": self._guided.start()}], defaults)

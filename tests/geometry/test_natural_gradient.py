@@ -504,6 +504,12 @@ def test_wrong_arguments_are_named() -> None:
         NaturalGradient(lambda: None).step()
     with pytest.raises(ValueError, match="`momentum`"):
         NaturalGradient(Single(), momentum=1.0)
+    with pytest.raises(ValueError, match="`momentum`"):
+        NaturalGradient(Single(), momentum="some")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`retraction`"):
+        NaturalGradient(Single(), retraction=ExponentialMap)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="`solver`"):
+        NaturalGradient(Single(), solver=Dense)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="`lr`"):
         NaturalGradient(Single(), lr=-1.0)
     with pytest.raises(ValueError, match="`trust_region`"):

@@ -410,6 +410,9 @@ def test_wrong_arguments_are_named() -> None:
         space.frechet_mean(points("Normal", 2), f64(1.0, -1.0))
     with pytest.raises(ValueError, match="`velocity`"):
         manifold("Gamma").exp_map(f64(1.0, 1.0), f64(float("nan"), 0.0))
+    for few in (0, 1):
+        with pytest.raises(ValueError, match=rf"`num_samples`: expected .*, got {few}"):
+            space.sampled_metric(f64(0.0, 1.0), few)
     with pytest.raises(ValueError, match="`momentum`"):
         RiemannianSGD(space, f64(0.0, 1.0), momentum=1.0)
 

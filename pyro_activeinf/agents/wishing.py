@@ -47,7 +47,7 @@ class WishLinks:
     ) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
         parts = [
-            link_of(self.upper, [name]).down(above).detach().to(self.lower.dtype)
+            link_of(self.upper, [name]).down(above).to(self.lower.dtype)
             for name in self.names
         ]
         if not parts or not isinstance(scored, WishingFilter):
@@ -65,15 +65,19 @@ class WishLinks:
         return together(found, members, belief.batch_shape)
 
     def _wishing(self, row: Tensor, sizes: Sequence[int], lower: WishingFilter) -> WishingFilter:
+        if row.requires_grad:  # of this belief above, whose graph is to be let go of
+            return self._made(row, sizes, lower)
         key = id(lower), row.cpu().numpy().tobytes()
         filter = self._kept.get(key)
         if filter is None:
-            each = dict(zip(self.names, row.split(list(sizes)), strict=True))
-            wishes = Wishes(_some(each, self.preferences), _some(each, self.habit))
             while len(self._kept) >= KEPT_FILTERS:
                 self._kept.pop(next(iter(self._kept)), None)
-            filter = self._kept[key] = lower.wishing(wishes)
+            filter = self._kept[key] = self._made(row, sizes, lower)
         return filter
+
+    def _made(self, row: Tensor, sizes: Sequence[int], lower: WishingFilter) -> WishingFilter:
+        each = dict(zip(self.names, row.split(list(sizes)), strict=True))
+        return lower.wishing(Wishes(_some(each, self.preferences), _some(each, self.habit)))
 
 
 def _some(each: Mapping[str, Tensor], names: Sequence[str]) -> dict[str, Tensor]:

@@ -261,6 +261,32 @@ def test_the_level_above_sets_preferences_and_habits() -> None:
         torch.testing.assert_close(found.terms.values[b], alone.plan().terms.values)
 
 
+class Longing(Place):
+    """Wants as some numbers say."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def observe(self, place: Tensor) -> None:
+        pyro.sample("s0", dist.Categorical(torch.full((2,), 0.5, dtype=torch.float64)))
+        pyro.sample("o0", dist.Categorical(logits=self.logits[place]))
+
+
+def test_gradients_reach_what_the_level_above_wishes() -> None:
+    lower = bandit(torch.zeros(2), torch.ones(3) / 3).double()
+
+    def scored(logits: Tensor) -> Tensor:
+        level = Level(lower, OpenLoop(2), steps_per_update=5)
+        agent = HierarchicalAgent([level, Longing(logits)])
+        agent.reset((2,))
+        agent.perceive({"level1/o0": torch.tensor([0, 1])})
+        return agent.plan().terms.total
+
+    logits = torch.tensor([[1.0, 0.0], [-0.5, 0.3]], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(scored, logits)
+
+
 def test_it_lives_in_a_world_and_is_recorded() -> None:
     pyro.set_rng_seed(0)
     agent = HierarchicalAgent([Level(TMaze(), OpenLoop(2), steps_per_update=3), Place()])

@@ -82,20 +82,20 @@ def identifiability(fit: BehaviorFit, true: Mapping[str, Tensor] | None = None) 
         >>> from pyro_activeinf.behavior.peers import RescorlaWagner
         >>> from pyro_activeinf.behavior.tasks import ReversalLearning
         >>> pyro.set_rng_seed(0)
-        >>> def program():  # only the product of beta and scale matters
-        ...     pyro.sample("beta", dist.LogNormal(0.0, 1.0))
+        >>> def program():  # only their product matters
+        ...     pyro.sample("beta", dist.LogNormal(1.0, 1.0))
         ...     pyro.sample("scale", dist.LogNormal(0.0, 1.0))
         >>> def build(p):
         ...     return RescorlaWagner(0.3 + 0 * p["beta"], p["beta"] * p["scale"])
         >>> model = behavior.ChoiceModel(program, build)
-        >>> choices = behavior.simulate(model, ReversalLearning(), subjects=8, trials=80).choices
+        >>> choices = behavior.simulate(model, ReversalLearning(), subjects=8, trials=200).choices
         >>> engine = behavior.AdaptiveImportance(proposals=200)
         >>> found = behavior.fit(model, choices, engine, progress=False)
         >>> "`beta` and `scale` stand in for each other" in identifiability(found).advice
         True
     """
     scales = transforms(fit.model)
-    before = _flat(prior_draws(fit.model, fit.choices), scales, 1).flatten(0, 1)
+    before = _flat(prior_draws(fit.model, fit.choices), scales, 1)
     after = _flat({k: v.flatten(0, 1) for k, v in fit.parameters.items()}, scales, 2)
     variance = after.var(0)
     scores = None

@@ -40,6 +40,26 @@ def test_two_names_of_a_number_stand_in_for_each_other() -> None:
     assert "`a` and `b` stand in for each other" in found.advice
 
 
+def test_each_parameter_is_compared_with_its_own_prior() -> None:
+    """Priors of different scales, by the closed form of Fisher's information of a bias."""
+
+    def program() -> None:
+        pyro.sample("bias", dist.Normal(0.0, 0.5))
+        pyro.sample("idle", dist.Normal(-30.0, 10.0))
+
+    def build(values: dict[str, Tensor]) -> RandomChoice:
+        return RandomChoice(torch.stack([0 * values["idle"], values["bias"]]))
+
+    model = ChoiceModel(program, build)
+    given = {"bias": torch.zeros(5), "idle": torch.zeros(5)}
+    choices = simulate(model, ReversalLearning(), given, trials=100).choices
+    found = identifiability(fit(model, choices, ENGINE, progress=False)).contraction
+    information = 100 * 0.25  # of a hundred choices between equals
+    expected = 1 - 1 / (1 + 0.5**2 * information)
+    assert float(found[:, 0].mean()) == pytest.approx(expected, abs=0.05)
+    assert float(found[:, 1].mean()) == pytest.approx(0.0, abs=0.2)
+
+
 def test_what_is_known_is_said_to_be() -> None:
     simulation = simulate(followers(), ReversalLearning(), subjects=30, trials=300)
     fitted = fit(followers(), simulation.choices, ENGINE, progress=False)

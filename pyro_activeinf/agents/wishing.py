@@ -47,8 +47,7 @@ class WishLinks:
     ) -> PolicyPosterior:
         """Plan under what the level above predicts at these sites, for each member of a batch."""
         parts = [
-            link_of(self.upper, [name]).down(above).to(self.lower.dtype)
-            for name in self.names
+            link_of(self.upper, [name]).down(above).to(self.lower.dtype) for name in self.names
         ]
         if not parts or not isinstance(scored, WishingFilter):
             return planner(scored, belief)

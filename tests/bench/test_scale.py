@@ -95,3 +95,23 @@ def test_parts_are_written_as_they_come(tmp_path: Path, monkeypatch: pytest.Monk
         scale.run(tmp_path, 3, shown=False)
     expected = {"study": {"fits": 3}, "learning": {"steps": 1}}
     assert json.loads((tmp_path / "scale.json").read_text()) == expected
+
+
+def stored() -> dict[str, Any]:
+    path = Path(__file__).parents[2] / "docs" / "results" / "scale.json"
+    return json.loads(path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("way", ["one of two dask workers killed", "scheduler killed, then a pool"])
+def test_the_stored_run_lost_nothing(way: str) -> None:
+    study = stored()["study"]
+    assert study["fits"] == study[way]["results"] == 200
+    assert study[way]["failed"] == 0
+    assert study[way]["jobs begun once"] + study[way]["jobs begun again, which were in hand"] == 200
+    assert study[way]["equal to the serial run bit for bit"]
+
+
+def test_the_stored_losses_are_those_of_one_process() -> None:
+    learned = stored()["learning"]
+    assert learned["float64"]["largest relative difference"] < 1e-12
+    assert learned["float32"]["largest relative difference"] < 1e-6

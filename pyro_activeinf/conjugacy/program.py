@@ -73,9 +73,12 @@ class Program:
 
         Counts are beliefs about a list of values, see :class:`~.listed.Listed`.
 
+        What the program looks at in Python, as in ``if choice:`` or ``means[int(choice)]``, all
+        that comes after may depend on; which sites there are may not.
+
         Raises:
-            ValueError: for discrete latent sites whose values cannot be listed, or names of
-                no site that may be joint, or apart.
+            ValueError: for discrete latent sites whose values cannot be listed, sites that are
+                there only sometimes, or names of no site that may be joint, or apart.
             TypeError: for a program, an approximation or names that are none.
 
         Reference: Winn and Bishop (2005), "Variational message passing", JMLR 6.

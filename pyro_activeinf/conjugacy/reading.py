@@ -20,6 +20,7 @@ from torch import Tensor
 
 from .._checks import complain
 from ..compile.enumerate import HANDLERS
+from .looks import Looks
 from .mapping import UNMAPPED, mapped
 from .origins import origins
 
@@ -106,9 +107,18 @@ class Reading:
         with HANDLERS, pyro.validation_enabled(False):
             with poutine.block(), given:
                 trace = poutine.trace(self._model).get_trace(*self._args)
+            self._require_same_sites(trace)
             if site.members:
                 return torch.stack([pointwise(trace.nodes[name]) for name in site.members])
             return pointwise(trace.nodes[site.name])
+
+    def _require_same_sites(self, trace: Any) -> None:
+        """Raise ``ValueError`` where it depends on values which sites there are."""
+        found = {name for name, node in trace.nodes.items() if is_sample_site(node)}
+        if other := sorted(found ^ self.sites.keys()):
+            expected = "a program with the same sites, whatever their values are"
+            way_out = "Draw all of them in any case, or mask those that do not count."
+            raise ValueError(complain("model", expected, f"{other} only sometimes", way_out))
 
     def table(self, site: Site, grid: Mapping[str, Tensor], rest: Mapping[str, Tensor]) -> Tensor:
         """Log-densities ``(rows, *elements)`` at rows of values of some sites.
@@ -209,11 +219,13 @@ def _without_false_alarm() -> Iterator[None]:
 def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tuple[str, ...]]:
     """The latent parents of each site, by the provenance that Pyro's inspection tracks.
 
+    What the program looked at in Python before may be parents, too.
+
     ``pyro.infer.inspect.get_dependencies`` finds the same, in a time that is quadratic.
     """
     quiet = pyro.validation_enabled(False), _without_false_alarm()
     with HANDLERS, torch.no_grad(), torch.random.fork_rng(devices=[]), quiet[0], quiet[1]:
-        with TrackProvenance():
+        with TrackProvenance(), Looks() as looks:
             trace = poutine.trace(model).get_trace(*args)
         nodes = {name: node for name, node in trace.nodes.items() if is_sample_site(node)}
         latent = [name for name, node in nodes.items() if not node["is_observed"]]
@@ -221,7 +233,8 @@ def _parents(model: Callable[..., Any], args: tuple[Any, ...]) -> dict[str, tupl
         found = {}
         for name, node in nodes.items():
             fn: Any = node["fn"]
-            ups = _provenance(fn, node["value"], latent[: place.get(name, len(latent))]) - {name}
+            ups = _provenance(fn, node["value"], latent[: place.get(name, len(latent))])
+            ups = (ups | looks.before[name]) - {name}
             found[name] = tuple(sorted((up for up in ups if up in place), key=place.__getitem__))
     return found
 

@@ -185,7 +185,7 @@ def grouped(
         views = [view for chain in chains.values() if (view := _view(chain, members))]
         involved = {members[0].name, *members[0].parents}
         others = [latent for name, latent in latents.items() if name in involved]
-        if views or others:
+        if views or others or members[0].observed:
             found.append((_one(members) if views else members[0], [*views, *others]))
     return found
 

@@ -216,6 +216,24 @@ def test_masks_and_scales_count() -> None:
     assert found["level"].loc.item() == pytest.approx(6.0 / 5.0)
 
 
+def test_what_depends_on_nothing_latent_is_part_of_f() -> None:
+    loc = torch.tensor(1.0, requires_grad=True)
+
+    def model() -> None:
+        x = pyro.sample("x", dist.Normal(0.0, 1.0))
+        pyro.sample("y", dist.Normal(x, 1.0), obs=torch.tensor(1.0))
+        with pyro.plate("rows", 2):
+            pyro.sample("alone", dist.Normal(loc, 1.0), obs=torch.tensor([3.0, 4.0]))
+
+    passing = VariationalMessagePassing(FactorGraph.from_program(model))
+    passing.update_beliefs()
+    seen = dist.Normal(0.0, 2**0.5).log_prob(torch.tensor(1.0))
+    wanted = seen + dist.Normal(loc, 1.0).log_prob(torch.tensor([3.0, 4.0])).sum()
+    torch.testing.assert_close(passing.free_energy[-1], -wanted.detach().double())
+    (slope,) = torch.autograd.grad(passing.graph.free_energy(passing.beliefs), loc)
+    assert slope.item() == pytest.approx(-5.0)
+
+
 def test_nothing_latent_is_named() -> None:
     with pytest.raises(ValueError, match="a program with latent sites"):
         Program.read(lambda: pyro.sample("x", dist.Normal(0.0, 1.0), obs=torch.tensor(0.0)), ())

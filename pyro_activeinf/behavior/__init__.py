@@ -1,7 +1,23 @@
 """Behavior: which agent a person is."""
 
 from .behavior_fit import BehaviorFit
-from .calibration import Calibration, calibrate
+from .checks import (
+    Calibration,
+    Evidence,
+    Identifiability,
+    LearningCurve,
+    LeaveOneOut,
+    ModelRecovery,
+    Recovery,
+    Rehearsal,
+    Score,
+    calibrate,
+    identifiability,
+    learning_curve,
+    recover,
+    recover_models,
+    rehearse,
+)
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser
@@ -19,10 +35,7 @@ from .engines import (
     Variational,
 )
 from .fit import fit
-from .identifiability import Identifiability, identifiability
-from .learning_curve import LearningCurve, learning_curve
 from .many import fit_many
-from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
 from .of_trajectory import from_trajectory
 from .one_by_one import OneByOne
 from .peers import RescorlaWagner
@@ -38,8 +51,6 @@ from .populations import (
     Population,
     Regression,
 )
-from .recover import Recovery, recover
-from .rehearsal import Rehearsal, rehearse
 from .response_times import DriftDiffusion, LogNormalTimes, ResponseTimes, ShiftedWald
 from .rows import split
 from .simulate import Simulation, simulate

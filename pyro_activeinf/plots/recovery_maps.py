@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from ..behavior import Calibration, ModelRecovery, Recovery
-from ..behavior.recover import entries
+from ..behavior.checks.recover import entries
 from ._canvas import BLACK, BLUE, PROBABILITY, WIDTH, array, given_axes, new_figure
 
 if TYPE_CHECKING:

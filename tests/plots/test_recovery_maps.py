@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from pyro_activeinf import plots
 from pyro_activeinf.behavior import Calibration, ModelRecovery, Rehearsal
-from pyro_activeinf.behavior.recover import Recovery
+from pyro_activeinf.behavior.checks.recover import Recovery
 
 
 def found(subjects: int = 30) -> Recovery:

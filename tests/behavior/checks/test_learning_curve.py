@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pyro_activeinf.behavior import Choices, fit, learning_curve, simulate
-from pyro_activeinf.behavior.learning_curve import positions
+from pyro_activeinf.behavior.checks.learning_curve import positions
 from pyro_activeinf.behavior.tasks import Every, ReversalLearning
 from tests.behavior.persons import Guessing, followers
 

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from pyro_activeinf.behavior import ChoiceModel, fit, identifiability, simulate
+from pyro_activeinf.behavior.checks.identifiability import Identifiability
 from pyro_activeinf.behavior.engines import AdaptiveImportance
-from pyro_activeinf.behavior.identifiability import Identifiability
 from pyro_activeinf.behavior.peers import RandomChoice
 from pyro_activeinf.behavior.tasks import ReversalLearning
 from tests.behavior.persons import Guessing, followers

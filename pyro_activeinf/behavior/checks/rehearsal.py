@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import positive_int
-from .behavior_fit import BehaviorFit
-from .choice_model import ChoiceModel
-from .engines import NUTS, AdaptiveImportance, Engine
-from .fit import fit
-from .populations import Flat
-from .simulate import Simulation, simulate
-from .tasks import Task
+from ..._checks import positive_int
+from ..behavior_fit import BehaviorFit
+from ..choice_model import ChoiceModel
+from ..engines import NUTS, AdaptiveImportance, Engine
+from ..fit import fit
+from ..populations import Flat
+from ..simulate import Simulation, simulate
+from ..tasks import Task
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from .._checks import complain, positive_int
-from .behavior_fit import BehaviorFit
-from .choice_model import ChoiceModel
-from .choices import Choices
-from .engines import AdaptiveImportance, Engine
-from .fit import fit
-from .simulate import simulate
-from .tasks import Task
+from ..._checks import complain, positive_int
+from ..behavior_fit import BehaviorFit
+from ..choice_model import ChoiceModel
+from ..choices import Choices
+from ..engines import AdaptiveImportance, Engine
+from ..fit import fit
+from ..simulate import simulate
+from ..tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from .._checks import complain
-from .choice_model import ChoiceModel
-from .engines import Engine
+from ..._checks import complain
+from ..choice_model import ChoiceModel
+from ..engines import Engine
+from ..tasks import Task
 from .rehearsal import Rehearsal, rehearse
-from .tasks import Task
 
 if TYPE_CHECKING:
     import pandas as pd

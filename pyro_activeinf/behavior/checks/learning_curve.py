@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .._checks import complain, positive_int
-from .behavior_fit import BehaviorFit
-from .choices import Choices
+from ..._checks import complain, positive_int
+from ..behavior_fit import BehaviorFit
+from ..choices import Choices
 
 
 @dataclass(frozen=True)

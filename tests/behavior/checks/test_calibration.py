@@ -6,7 +6,7 @@ import torch
 from scipy import stats
 
 from pyro_activeinf.behavior import Hierarchical, Rehearsal, calibrate
-from pyro_activeinf.behavior.calibration import Calibration
+from pyro_activeinf.behavior.checks.calibration import Calibration
 from pyro_activeinf.behavior.engines import AdaptiveImportance
 from pyro_activeinf.behavior.tasks import ReversalLearning
 from tests.behavior.persons import Guessing, TooSure, followers, uniform_ranks

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from pyro_activeinf.behavior import ChoiceModel, Hierarchical, Rehearsal, recover
+from pyro_activeinf.behavior.checks.recover import Recovery, entries
 from pyro_activeinf.behavior.engines import AdaptiveImportance
 from pyro_activeinf.behavior.peers import RandomChoice
-from pyro_activeinf.behavior.recover import Recovery, entries
 from pyro_activeinf.behavior.tasks import ReversalLearning
 from tests.behavior.persons import Guessing, followers
 

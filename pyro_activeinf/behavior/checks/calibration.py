@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import complain, positive_int
-from .choice_model import ChoiceModel
-from .engines import Engine
+from ..._checks import complain, positive_int
+from ..choice_model import ChoiceModel
+from ..engines import Engine
+from ..tasks import Task
 from .rehearsal import Rehearsal, rehearse
-from .tasks import Task
 
 REFERENCES = 1000  # sets of uniform ranks that simultaneous bands are read off
 

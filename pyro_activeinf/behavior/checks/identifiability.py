@@ -11,11 +11,11 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
-from .behavior_fit import BehaviorFit
-from .choice_model import ChoiceModel
-from .choices import Choices
+from ..behavior_fit import BehaviorFit
+from ..choice_model import ChoiceModel
+from ..choices import Choices
+from ..simulate import draw
 from .recover import entries
-from .simulate import draw
 
 PRIOR_DRAWS = 2000
 LITTLE, MUCH = 0.5, 0.7  # contraction below, correlation above which there is something to say

@@ -4,6 +4,7 @@ Batched and differentiable; in closed form where there is one, else by automatic
 differential equations.
 """
 
+from .circle import VonMises
 from .curves import Curve
 from .descent import RiemannianSGD, natural_gradient_step
 from .estimate import MetricEstimate
@@ -57,6 +58,7 @@ __all__ = [
     "StatisticalManifold",
     "Suited",
     "Through",
+    "VonMises",
     "WassersteinGaussians",
     "Wishart",
     "family_of",

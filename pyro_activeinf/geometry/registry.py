@@ -10,6 +10,7 @@ from torch import Tensor
 from torch import distributions as torch_dist
 
 from .._checks import complain
+from .circle import VonMises
 from .family import ExponentialFamily, Family
 from .gamma import Gamma
 from .gaussian import MultivariateNormal, Normal
@@ -30,6 +31,7 @@ KNOWN: dict[str, Callable[[], ExponentialFamily]] = {
     "Normal": Normal,
     "OneHotCategorical": Categorical,
     "Poisson": Poisson,
+    "VonMises": VonMises,
 }
 
 

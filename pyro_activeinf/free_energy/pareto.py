@@ -62,8 +62,12 @@ def _psis(values: np.ndarray, efficiency: float) -> tuple[np.ndarray, float]:
 
 
 def _is_flat(ascending: np.ndarray, resolution: float) -> bool:
-    """Whether all of the tail that k-hat is fitted to is one number, up to rounding."""
+    """Whether all of the tail that k-hat is fitted to is one number, up to rounding.
+
+    Log-weights are small differences of sums that are large, and have lost some of their digits:
+    half of them are left at least.
+    """
     count = len(ascending)
     tail = math.ceil(min(count / 5, 3 * math.sqrt(count)))  # Vehtari et al. (2024), section 5
     least, largest = ascending[max(0, count - tail - 1)], ascending[-1]
-    return bool(largest - least <= 100 * resolution * max(1.0, abs(largest)))
+    return bool(largest - least <= math.sqrt(resolution) * max(1.0, abs(largest)))

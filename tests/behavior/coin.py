@@ -86,3 +86,11 @@ def left_out(choices: Choices) -> Tensor:
     heads = choices.actions == 1
     without = torch.where(heads, a - 1, b - 1)
     return (without / (a + b - 1)).log()
+
+
+def information(choices: Choices) -> Tensor:
+    """Exact terms of WAIC, ``(subjects, trials)``: log E[p] - V[log p] of a beta posterior."""
+    a, b = (x.unsqueeze(-1) for x in posterior(choices))
+    own, total = torch.where(choices.actions == 1, a, b), a + b
+    trigamma = torch.special.polygamma
+    return (own / total).log() - (trigamma(1, own) - trigamma(1, total))

@@ -162,7 +162,8 @@ def test_pareto_k_with_the_next_arviz(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     class Stats:
-        def psislw(self, values: np.ndarray) -> tuple[np.ndarray, float]:
+        def psislw(self, values: np.ndarray, r_eff: float) -> tuple[np.ndarray, float]:
+            assert r_eff == 1.0
             asked.append(values)
             return values, 0.25
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from ..._checks import complain, positive_int
-from ...learning.compilation import inductor
+from ...learning.compilation import Backend, inductor
 from .base import Engine, Found
 from .chain import Chain, Plan
 from .evaluator import Evaluator
@@ -39,7 +39,7 @@ class NUTS(Engine):
         target_accept: mean probability of acceptance that the step size is adapted to.
         max_depth: at most ``2**max_depth`` leapfrog steps for a draw.
         dense: adapt a whole covariance matrix rather than variances.
-        compile: run the program as compiled code.
+        compile: run the program as compiled code; or a compiler of graphs.
 
     Raises:
         ValueError: for numbers out of their range.
@@ -54,7 +54,7 @@ class NUTS(Engine):
     target_accept: float = 0.8
     max_depth: int = 10
     dense: bool = False
-    compile: bool = False
+    compile: bool | Backend = False
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -66,7 +66,8 @@ class NUTS(Engine):
 
     def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
         """Draws ``(chains, draws, dim)``."""
-        answer = Evaluator(target, self.chains, inductor if self.compile else None)
+        backend = self.compile if callable(self.compile) else inductor if self.compile else None
+        answer = Evaluator(target, self.chains, backend)
         chains = self._chains(target, answer, start)
         _drive(chains, answer, progress)
         found = [[move.phase.z for move in chain.moves] for chain in chains]

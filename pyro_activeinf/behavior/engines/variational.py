@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -16,12 +16,12 @@ from torch import Tensor
 
 from ..._checks import positive, positive_int
 from ...free_energy import VariationalFreeEnergy
-from ...learning import LearningRate, fit
-from ...learning.annealing import Linear
+from ...learning import LearningRate, Plateau, fit
 from ...learning.training import adam
 from .base import Engine, Found
 from .guides import Family, MeanField
 from .importance import weighed
+from .settling import Settling, Stop
 from .sites import Latent
 from .starts import typical
 from .target import Target
@@ -69,11 +69,13 @@ class Variational(Engine):
 
     Args:
         guide: :class:`MeanField`, :class:`LowRank` or :class:`Flow`.
-        steps: of descent, at most.
+        steps: of descent, at most; how many are taken is a matter of ``stop``.
         draws: from the guide at the end.
         num_particles: draws for an estimate of F, in one pass.
-        learning_rate: of Adam, at the first step; it falls to a hundredth in a straight line.
-        stop: whether to stop earlier, given all losses so far: :class:`learning.Plateau`.
+        learning_rate: of Adam, while F falls; then it falls itself, to a hundredth in a straight
+            line, over a third of the steps taken so far.
+        stop: whether F falls no longer, given all losses so far: :class:`learning.Plateau`. Where
+            ``None``, three quarters of ``steps`` are taken at the full rate.
         compile: run steps as compiled code.
 
     Reference: Kucukelbir et al. (2017), "Automatic differentiation variational inference", JMLR;
@@ -81,11 +83,11 @@ class Variational(Engine):
     """
 
     guide: Family = field(default_factory=MeanField)
-    steps: int = 2000
+    steps: int = 10_000
     draws: int = 1000
     num_particles: int = 8
     learning_rate: float = 0.03
-    stop: Callable[..., bool] | None = None
+    stop: Stop | None = field(default_factory=lambda: Plateau(200, tolerance=0.1, patience=2))
     compile: bool = False
 
     def __post_init__(self) -> None:
@@ -98,6 +100,7 @@ class Variational(Engine):
         """Draws ``(1, draws, dim)`` of the guide."""
         loc, scale = _around(target, start)
         guide = TargetGuide(target, self.guide.module(loc, scale))
+        settling = Settling(self.steps, self.stop)
         run = fit(
             target.model,
             guide,
@@ -109,8 +112,8 @@ class Variational(Engine):
             ),
             optimizer=partial(adam, lr=self.learning_rate),
             steps=self.steps,
-            learning_rate=LearningRate(Linear(self.steps, 1.0, 0.01)),
-            early_stop=self.stop,
+            learning_rate=LearningRate(settling.rate),
+            early_stop=settling,
             compile=self.compile,
             progress=progress,
         )

@@ -64,8 +64,8 @@ def _log_beta(a: Tensor, b: Tensor) -> Tensor:
 def test_it_is_the_posterior_of_a_learner_by_quadrature() -> None:
     choices = simulate(LEARN, ReversalLearning(), subjects=3, trials=40).choices
     found = fit(LEARN, choices, AdaptiveImportance(draws=8000, proposals=1000), progress=False)
-    rate, beta = torch.linspace(0.002, 0.998, 250), torch.linspace(0.02, 25.0, 300)
-    grid = {"rate": rate[:, None].expand(250, 300), "beta": beta.expand(250, 300)}
+    rate, beta = torch.linspace(0.002, 0.998, 120), torch.linspace(0.02, 25.0, 150)
+    grid = {"rate": rate[:, None].expand(120, 150), "beta": beta.expand(120, 150)}
     flat = {site: value.reshape(-1, 1).expand(-1, 3) for site, value in grid.items()}
     density = LEARN.log_likelihood(flat, choices).sum(-1)
     density = density + dist.Beta(1.5, 1.5).log_prob(flat["rate"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -40,6 +42,7 @@ def test_of_a_normal_posterior_it_is_exact() -> None:
     torch.testing.assert_close(found.log_weights[:, 0], evidence.expand(50))
     assert found.log_evidence is not None
     torch.testing.assert_close(found.log_evidence[0], evidence)
+    assert found.pareto_k.tolist() == [-math.inf]
 
 
 def test_each_subject_has_an_evidence() -> None:

@@ -1,6 +1,8 @@
-"""The No-U-Turn sampler of behavior, beside closed forms and Pyro's own."""
+"""The No-U-Turn sampler of behavior, beside closed forms; and Pyro's own."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import pyro
 import pytest
@@ -21,20 +23,26 @@ def rows(draws: Tensor) -> Tensor:
     return draws.reshape(draws.shape[0] * draws.shape[1], -1)
 
 
+def as_traced(graph: Any, inputs: object) -> Any:
+    """A graph as it is: a quick way to many draws of a small program."""
+    return graph
+
+
 def test_the_posterior_of_subjects_by_themselves_is_exact() -> None:
-    found = fit(coins(), CHOICES, NUTS(draws=300, warmup=100, chains=6), progress=False)
+    engine = NUTS(draws=240, warmup=60, chains=10, compile=as_traced)
+    found = fit(coins(), CHOICES, engine, progress=False)
     exact = torch.distributions.Beta(*posterior(CHOICES))
 
     error = (found.means["heads"] - exact.mean) / exact.stddev
-    assert error.abs().max() < 0.15
-    assert ((found.spreads["heads"] / exact.stddev) - 1).abs().max() < 0.12
+    assert error.abs().max() < 0.1
+    assert ((found.spreads["heads"] / exact.stddev) - 1).abs().max() < 0.1
     assert found.quality.worst_r_hat < 1.02
     assert found.quality.divergences == 0
 
 
 def test_the_posterior_of_a_population_is_that_of_weighted_draws_of_the_prior() -> None:
     model, choices = coins(Hierarchical()), tosses(subjects=2, trials=6)
-    engine = NUTS(draws=100, warmup=80, chains=6, max_depth=5)
+    engine = NUTS(draws=60, warmup=60, chains=24, compile=as_traced)
     found = fit(model, choices, engine, progress=False)
     latents, parameters = found.prior(100_000)
     weights = model.log_likelihood(parameters, choices).sum((-1, -2)).flatten().softmax(0)
@@ -43,19 +51,20 @@ def test_the_posterior_of_a_population_is_that_of_weighted_draws_of_the_prior() 
         exact, drawn = (rows(each) for each in (value, found.draws[name]))
         mean = weights @ exact
         spread = (weights @ (exact - mean) ** 2).sqrt()
-        assert ((drawn.mean(0) - mean).abs() < 0.3 * spread).all(), name
-        assert ((drawn.std(0) / spread).log().abs() < 0.3).all(), name
+        assert ((drawn.mean(0) - mean).abs() < 0.15 * spread).all(), name
+        assert ((drawn.std(0) / spread).log().abs() < 0.2).all(), name
 
 
-def test_the_posterior_is_that_of_pyro() -> None:
-    choices = tosses(subjects=1)
-    ours = fit(coins(), choices, NUTS(draws=200, warmup=80, chains=4), progress=False)
-    theirs = MCMC(Kernel(coins()), num_samples=400, warmup_steps=50, disable_progbar=True)
+def test_the_program_is_one_that_pyro_samples() -> None:
+    """Errors of one short chain are averaged over subjects, who are alike but for their choices."""
+    choices = tosses(subjects=16)
+    exact = torch.distributions.Beta(*posterior(choices))
+    theirs = MCMC(Kernel(coins()), num_samples=80, warmup_steps=40, disable_progbar=True)
     theirs.run(choices)
 
-    other = theirs.get_samples()["heads"].flatten()
-    assert abs(ours.means["heads"] - other.mean()) < 0.4 * other.std()
-    assert abs(ours.spreads["heads"] / other.std() - 1) < 0.3
+    drawn = theirs.get_samples()["heads"].squeeze(-1)
+    assert ((drawn.mean(0) - exact.mean) / exact.stddev).mean().abs() < 0.15
+    assert ((drawn.std(0) / exact.stddev).mean() - 1).abs() < 0.15
 
 
 def test_the_seed_says_which_draws() -> None:

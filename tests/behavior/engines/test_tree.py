@@ -70,7 +70,7 @@ def test_energy_is_lost_by_the_square_of_the_step() -> None:
 
 @pytest.mark.parametrize("metric", [UNIT, Dense(COVARIANCE)], ids=["diagonal", "dense"])
 def test_draws_have_the_moments_of_a_normal_distribution(metric: Metric) -> None:
-    drawn = np.stack([move.phase.z for move in walked(metric, 0.6, 4000)])
+    drawn = np.stack([move.phase.z for move in walked(metric, 0.6, 10_000)])
 
     np.testing.assert_allclose(drawn.mean(0), 0.0, atol=0.07)
     np.testing.assert_allclose(np.cov(drawn.T), COVARIANCE, atol=0.09)

@@ -8,8 +8,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas
+import pyro
+import pyro.distributions as dist
 import pytest
 
+import pyro_activeinf as aif
 from pyro_activeinf.demo import lake
 from pyro_activeinf.demo.proportion import Proportion
 
@@ -41,6 +45,17 @@ def test_the_script_prints_what_the_readme_says(tmp_path: Path) -> None:
     assert done.stdout == printed
     # Its own time, imports included, so that a busy machine does not matter.
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < SECONDS
+
+
+def test_the_example_of_behavior_is_a_model_of_choices() -> None:
+    (example,) = blocks("py")
+    *lines, last = example.splitlines()
+    assert last.startswith("data = aif.to_arviz(behavior.fit(model, choices))")
+    row = {"who": "Ada", "trial": [0, 1, 2], "choice": [0, 1, 1], "outcome": [1, 0, 1]}
+    known = {"aif": aif, "pyro": pyro, "dist": dist, "df": pandas.DataFrame(row)}
+    exec("\n".join(lines), known)
+    trace = pyro.poutine.trace(known["model"]).get_trace(known["choices"])
+    assert trace.nodes["choice"]["value"].tolist() == [[0, 1, 1]]
 
 
 def test_the_script_uses_public_names_only() -> None:

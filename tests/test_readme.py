@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pandas
+import pandas as pd
 import pyro
 import pyro.distributions as dist
 import pytest
@@ -52,7 +52,7 @@ def test_the_example_of_behavior_is_a_model_of_choices() -> None:
     *lines, last = example.splitlines()
     assert last.startswith("data = aif.to_arviz(behavior.fit(model, choices))")
     row = {"who": "Ada", "trial": [0, 1, 2], "choice": [0, 1, 1], "outcome": [1, 0, 1]}
-    known = {"aif": aif, "pyro": pyro, "dist": dist, "df": pandas.DataFrame(row)}
+    known = {"aif": aif, "pyro": pyro, "dist": dist, "df": pd.DataFrame(row)}
     exec("\n".join(lines), known)
     trace = pyro.poutine.trace(known["model"]).get_trace(known["choices"])
     assert trace.nodes["choice"]["value"].tolist() == [[0, 1, 1]]

@@ -85,6 +85,14 @@ def batch_dims(batch_shape: Iterable[int]) -> tuple[int, ...]:
     return sizes
 
 
+def instance(
+    argument: str, value: object, kind: type | tuple[type, ...], expected: str, way_out: str = ""
+) -> None:
+    """Raise ``TypeError`` unless ``value`` is of a kind."""
+    if not isinstance(value, kind):
+        raise TypeError(complain(argument, expected, repr(value), way_out))
+
+
 def known_names(argument: str, got: Iterable[str], known: Sequence[str]) -> None:
     """Raise ``ValueError`` naming those of ``got`` that are not in ``known``."""
     unknown = [name for name in got if name not in known]

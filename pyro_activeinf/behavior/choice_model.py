@@ -11,9 +11,9 @@ from pyro import poutine
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from ..models.preferences import LogPreferences
-from .choices import Choices
+from .choices import Choices, check_choices
 from .chooser import Chooser, log_action_probs
 from .foretold import Foretold, drawn_times, evidence, foretold, foretold_by_types, picked, timed
 from .of_types import OfTypes, weighed
@@ -36,6 +36,10 @@ class ChoiceModel:
         population: how persons hang together: each by itself by default.
         response_times: from the parameters of one person to a :class:`~.ResponseTimes`, the
             likelihood of a second site, ``response_time``; what agents make of a trial goes in.
+
+    Raises:
+        TypeError: for an argument that is none of these.
+        ValueError: for a program without sites, or with sites that have batch dims.
     """
 
     def __init__(
@@ -48,6 +52,11 @@ class ChoiceModel:
         if not callable(parameters) or not callable(agent):
             expected = "a Pyro program and a function from its sites to an agent"
             raise TypeError(complain("parameters, agent", expected, f"{parameters!r}, {agent!r}"))
+        kinds = "a population, such as Hierarchical()"
+        instance("population", population, (Population, type(None)), kinds)
+        if response_times is not None and not callable(response_times):
+            expected = "a function from the parameters of a person to ResponseTimes"
+            raise TypeError(complain("response_times", expected, repr(response_times)))
         self.parameters = parameters
         self.agent = agent
         self.population = Flat() if population is None else population
@@ -64,6 +73,7 @@ class ChoiceModel:
 
     def __call__(self, choices: Choices) -> Tensor:
         """The Pyro program; returns log-probabilities of each choice ``(*, subjects, trials)``."""
+        check_choices(choices)
         subjects = pyro.plate("subject", choices.num_subjects, dim=-2)
         drawn = self.population(self.parameters, choices, subjects)
         found = self.foretell(drawn, choices)

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from .histories import Histories
 
 Labels = tuple[Any, ...]
@@ -45,9 +45,9 @@ class Choices:
 
     def __post_init__(self) -> None:
         """Fill in what was not given, and see that shapes agree."""
-        if self.actions.dim() != 2 or self.actions.is_floating_point():
-            got = f"{self.actions.dtype} of shape {tuple(self.actions.shape)}"
-            raise ValueError(complain("actions", "integers (subjects, trials)", got))
+        _check_actions(self.actions)
+        for name in ("outcomes", "cues", "conditions", "levels", "covariates", "labels"):
+            instance(name, getattr(self, name), Mapping, "a dict by name")
         shape = tuple(self.actions.shape)
         if self.present is None:
             object.__setattr__(self, "present", torch.ones(shape, dtype=torch.bool))
@@ -58,9 +58,14 @@ class Choices:
         if not self.subjects:
             object.__setattr__(self, "subjects", tuple(range(shape[0])))
         for name, value in self._by_trial().items():
-            if value is not None and tuple(value.shape[:2]) != shape:
-                expected = f"(subjects, trials, ..) = {shape}"
-                raise ValueError(complain(name, expected, tuple(value.shape)))
+            if value is not None:
+                _check_shape(name, value, shape)
+        for name in ("present", "starts"):
+            if (dtype := getattr(self, name).dtype) != torch.bool:
+                raise ValueError(complain(name, "a tensor of bools", dtype))
+        for name, values in self.covariates.items():
+            if len(values) != shape[0]:
+                raise ValueError(complain(name, f"a value of {shape[0]} subjects", len(values)))
         if len(self.subjects) != shape[0]:
             raise ValueError(complain("subjects", f"{shape[0]} labels", len(self.subjects)))
 
@@ -82,6 +87,11 @@ class Choices:
     def counted(self) -> Tensor:
         """Trials that enter the likelihood: present, with an action; ``(subjects, trials)``."""
         return self.present & (self.actions >= 0)
+
+    @cached_property
+    def most(self) -> int:
+        """The largest action; -1 where there is none."""
+        return max(self.actions.flatten().tolist(), default=-1)
 
     @cached_property
     def histories(self) -> Histories | None:
@@ -110,3 +120,25 @@ class Choices:
     def memo(self) -> dict[Any, Any]:
         """What others have derived from these choices, to be derived once."""
         return {}
+
+
+def _check_actions(actions: Any) -> None:
+    way_out = "from_dataframe reads choices from a table."
+    instance("actions", actions, Tensor, "a tensor of integers (subjects, trials)", way_out)
+    counted = not (actions.is_floating_point() or actions.dtype == torch.bool)
+    if actions.dim() != 2 or not counted:
+        got = f"{actions.dtype} of shape {tuple(actions.shape)}"
+        raise ValueError(complain("actions", "integers (subjects, trials)", got))
+
+
+def _check_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    expected = f"(subjects, trials, ..) = {shape}"
+    instance(name, value, Tensor, f"a tensor {expected}")
+    if tuple(value.shape[:2]) != shape:
+        raise ValueError(complain(name, expected, tuple(value.shape)))
+
+
+def check_choices(choices: object) -> None:
+    """Raise ``TypeError`` for what is no table of choices."""
+    way_out = "from_dataframe(df, ..) makes them of a data frame."
+    instance("choices", choices, Choices, "Choices", way_out)

@@ -77,6 +77,9 @@ def log_action_probs(chooser: Chooser, choices: Choices) -> Tensor:
     if chooser.batch_shape[-1:] != (choices.num_subjects,):
         expected = f"one whose last batch dim is the {choices.num_subjects} subjects"
         raise ValueError(complain("chooser", expected, f"batch shape {chooser.batch_shape}"))
+    if choices.most >= chooser.num_actions:
+        expected = f"actions below {chooser.num_actions}, which is how many the agent has"
+        raise ValueError(complain("actions", expected, choices.most))
     if isinstance(chooser, Anew) and (found := choices.histories) is not None:
         states = _followed(chooser, _short(choices, found))
         ends = pytree.tree_map(lambda each: each[found.ends], states)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from .behavior_fit import BehaviorFit, read_off
 from .choice_model import ChoiceModel
-from .choices import Choices
+from .choices import Choices, check_choices
 from .engines import NUTS, Engine, Target
 
 
@@ -32,6 +32,10 @@ def fit(
         start: an earlier fit of the same model to begin from.
         progress: show a progress bar.
 
+    Raises:
+        TypeError: for an argument that is none of these.
+        ValueError: for a start from another model.
+
     Example:
         >>> import pyro, pyro.distributions as dist
         >>> from pyro_activeinf.behavior import ChoiceModel, Choices, RescorlaWagner, Variational
@@ -50,6 +54,8 @@ def fit(
     if not isinstance(chosen, Engine):
         expected = "an engine: behavior.NUTS(), Variational(), Laplace() or MAP()"
         raise TypeError(complain("engine", expected, repr(engine)))
+    instance("model", model, ChoiceModel, "a ChoiceModel", "Call fit(model, choices).")
+    check_choices(choices)
     target = Target(model, choices)
     found = chosen(target, _points(start, target), progress)
     return read_off(model, choices, chosen, target, found)
@@ -58,6 +64,7 @@ def fit(
 def _points(start: BehaviorFit | None, target: Target) -> Tensor | None:
     if start is None:
         return None
+    instance("start", start, BehaviorFit, "an earlier fit")
     z: Tensor = start.found.z.flatten(0, 1)
     if z.shape[-1] != target.dim:
         expected = f"a fit of a model with {target.dim} coordinates"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from ..records import Trajectory
 from .choices import Choices
 
@@ -20,6 +20,7 @@ def from_trajectory(trajectory: Trajectory) -> Choices:
     Raises:
         ValueError: for real-valued actions.
     """
+    instance("trajectory", trajectory, Trajectory, "what rollout returns")
     if trajectory.real_actions:
         raise ValueError(complain("trajectory", "discrete actions", "real-valued ones"))
     dims = trajectory.rewards.dim()

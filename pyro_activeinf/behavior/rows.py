@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from .._checks import complain, known_names
-from .choices import Choices
+from .choices import Choices, check_choices
 
 SUBJECT = "subject"  # the covariate that says whose row it is
 
@@ -34,6 +34,7 @@ def split(choices: Choices, condition: str) -> Choices:
         >>> rows.subjects, rows.actions.tolist()
         (('0, off', '0, on', '1, on'), [[0, 1, -1], [1, -1, -1], [1, 0, 1]])
     """
+    check_choices(choices)
     known_names("condition", [condition], list(choices.conditions))
     codes = torch.where(choices.present, choices.conditions[condition], -1)
     _complete(choices, condition, codes)

@@ -1,5 +1,6 @@
 """The model of choices: its sites, and what is refused."""
 
+from dataclasses import replace
 from typing import Any
 
 import pyro
@@ -83,3 +84,28 @@ def test_a_trial_that_does_not_count_has_no_likelihood() -> None:
     trace = poutine.trace(ChoiceModel(learner, agent, Hierarchical())).get_trace(choices)
     trace.compute_log_prob()
     assert trace.nodes["choice"]["log_prob"].tolist() == [[0.0] * 3] * 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"population": "hierarchical"}, r"`population`.*such as Hierarchical\(\).*'hierarchical'"),
+        ({"population": Hierarchical}, r"`population`.*a population.*class"),
+        ({"response_times": "normal"}, r"`response_times`.*a function.*'normal'"),
+    ],
+)
+def test_options_of_another_kind_are_refused(options: Any, message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        ChoiceModel(learner, agent, **options)
+
+
+def test_what_are_no_choices_are_refused() -> None:
+    with pytest.raises(TypeError, match=r"`choices`: expected Choices, got \[1\]. from_dataframe"):
+        ChoiceModel(learner, agent)([1])  # type: ignore[arg-type]
+
+
+def test_an_action_that_the_agent_does_not_have_is_refused() -> None:
+    choices = some_choices()
+    more = replace(choices, actions=choices.actions + 7)
+    with pytest.raises(ValueError, match=r"`actions`: expected actions below \d, .* the agent has"):
+        ChoiceModel(learner, agent)(more)

@@ -38,8 +38,25 @@ def test_choices_without_times_say_so() -> None:
         ({"outcomes": {"seen": torch.zeros(2, 4)}}, r"`seen`.*\(2, 3\).*\(2, 4\)"),
         ({"response_times": torch.zeros(3, 2)}, r"`response_times`.*\(3, 2\)"),
         ({"subjects": ("a",)}, r"`subjects`.*2 labels"),
+        ({"actions": torch.ones(2, 3).bool()}, r"`actions`.*integers"),
+        ({"present": torch.ones(2, 3)}, r"`present`.*bools.*float"),
+        ({"starts": torch.ones(2, 3).long()}, r"`starts`.*bools.*int64"),
+        ({"covariates": {"age": torch.ones(3)}}, r"`age`.*2 subjects.*3"),
     ],
 )
 def test_shapes_that_do_not_fit_are_refused(fields: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
+        Choices(**{"actions": torch.zeros(2, 3).long(), **fields})
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"actions": [[0, 1]]}, r"`actions`.*a tensor of integers.*from_dataframe"),
+        ({"outcomes": torch.zeros(2, 3)}, r"`outcomes`.*a dict by name"),
+        ({"cues": {"seen": [[1]]}}, r"`seen`.*a tensor \(subjects, trials, ..\) = \(2, 3\)"),
+    ],
+)
+def test_what_is_no_table_is_refused(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
         Choices(**{"actions": torch.zeros(2, 3).long(), **fields})

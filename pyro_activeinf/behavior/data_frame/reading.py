@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance
 from ..choices import Choices, Labels
 from .columns import Column, check_columns, discrete, observed, real, refuse
 from .grid import ORDER, Grid, in_order
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LOG = logging.getLogger("pyro_activeinf")
-Columns = str | Sequence[Any] | Mapping[Any, str]
+Columns = None | str | Sequence[Any] | Mapping[Any, str]
 
 
 def from_dataframe(  # noqa: PLR0913 -- what each column means
@@ -73,7 +73,7 @@ def from_dataframe(  # noqa: PLR0913 -- what each column means
         >>> read.actions.tolist(), read.outcomes["won"].tolist(), read.labels["action"]
         ([[1, 0], [1, -1]], [[0.0, 1.0], [1.0, nan]], (1, 2))
     """
-    sites = {"observation": _sites(observation), "cue": _sites(cue)}
+    sites = {"observation": _sites("observation", observation), "cue": _sites("cue", cue)}
     conditions, constants = _names(condition), _names(covariates)
     named = {
         "subject": [subject],
@@ -92,6 +92,8 @@ def from_dataframe(  # noqa: PLR0913 -- what each column means
     df = df.rename_axis(index=lambda _: None)  # a name may be that of a column too
     rows = in_order(df, subject, session, trial)
     grid = Grid(rows, subject, session)
+    if actions is not None:
+        _check_labels(actions)
     acted = discrete(rows, "action", action, actions)
     seen = {kind: _read(rows, kind, found) for kind, found in sites.items()}
     levels = {name: discrete(rows, "condition", name) for name in conditions}
@@ -112,14 +114,22 @@ def from_dataframe(  # noqa: PLR0913 -- what each column means
     )
 
 
-def _sites(columns: Columns) -> dict[str, tuple[Any, ...]]:
+def _sites(argument: str, columns: Columns) -> dict[str, tuple[Any, ...]]:
     """Site to its columns."""
-    if isinstance(columns, str):
-        columns = (columns,)
+    if isinstance(columns, str) or columns is None:
+        columns = _names(columns)
+    expected = "names of columns, or a dict from column to site"
+    instance(argument, columns, (Sequence, Mapping), expected)
     named = columns if isinstance(columns, Mapping) else {name: name for name in columns}
     return {
         site: column if isinstance(column, tuple) else (column,) for column, site in named.items()
     }
+
+
+def _check_labels(actions: Sequence[Any]) -> None:
+    wrong = isinstance(actions, str) or len(set(actions)) < len(actions)
+    if wrong:
+        raise ValueError(complain("actions", "a list of labels that differ", repr(actions)))
 
 
 def _names(given: str | Sequence[str] | None) -> list[str]:

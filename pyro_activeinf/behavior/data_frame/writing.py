@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from ..choices import Choices, Labels
+from ..choices import Choices, Labels, check_choices
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +21,7 @@ def to_dataframe(choices: Choices) -> pd.DataFrame:
     """
     import pandas as pd
 
+    check_choices(choices)
     who, when = choices.present.nonzero(as_tuple=True)
     trial = choices.present.cumsum(-1)[who, when]
     columns: dict[str, Any] = {

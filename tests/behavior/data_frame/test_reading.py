@@ -244,3 +244,18 @@ def test_sessions_are_in_order_and_trials_may_begin_anew() -> None:
     choices = read(frame, session="session")
     assert choices.actions.tolist() == [[1, 0]]
     assert choices.starts.tolist() == [[True, True]]
+
+
+@pytest.mark.parametrize("labels", ["ab", ["a", "a", "b"]])
+def test_labels_of_actions_have_to_differ(labels: Any) -> None:
+    df = pd.DataFrame({"who": [1, 1], "t": [1, 2], "arm": ["a", "b"]})
+    with pytest.raises(ValueError, match="`actions`: expected a list of labels that differ"):
+        from_dataframe(df, subject="who", trial="t", action="arm", actions=labels)
+
+
+def test_columns_may_be_none_and_nothing_else() -> None:
+    df = pd.DataFrame({"who": [1, 1], "t": [1, 2], "arm": ["a", "b"]})
+    columns = {"subject": "who", "trial": "t", "action": "arm"}
+    assert not from_dataframe(df, **columns, observation=None, cue=None).outcomes
+    with pytest.raises(TypeError, match=r"`cue`: expected names of columns, or a dict.*got 3"):
+        from_dataframe(df, **columns, cue=3)  # type: ignore[arg-type]

@@ -110,6 +110,18 @@ class BehaviorFit:
         given = self.parameters if parameters is None else parameters
         return self._by_draw(self._act, given)
 
+    def foretold_times(self, parameters: Mapping[str, Tensor] | None = None) -> Tensor:
+        """Response times of the choices that were made, drawn one step ahead; as ``foretold``.
+
+        Returns:
+            Seconds ``(chains, draws, subjects, trials)``; NaN at trials that do not count.
+
+        Raises:
+            ValueError: for a model without response times.
+        """
+        given = self.parameters if parameters is None else parameters
+        return self._by_draw(self.model.draw_times, given)
+
     def _act(self, parameters: Mapping[str, Tensor], choices: Choices) -> Tensor:
         log_probs = self.model.log_probs(parameters, choices)
         uniform = torch.rand(*log_probs.shape[:-1], 1, dtype=log_probs.dtype)

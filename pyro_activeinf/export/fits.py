@@ -9,11 +9,13 @@
   ``arviz.loo(data, var_name="choice")`` leaves out one choice, ``"choice_by_subject"`` a subject
   (what is the same at all draws is made to differ by less than 1e-11, which ArviZ asks for);
 - ``posterior_predictive``, ``prior_predictive``: ``choice`` over ``chain``, ``draw``, ``subject``,
-  ``trial``, drawn one step ahead: given what was done and seen before;
+  ``trial``, drawn one step ahead: given what was done and seen before; and ``response_time`` of a
+  model of them, given the choice; -1 or NaN where nothing was observed;
 - ``prior``: as ``posterior``;
 - ``observed_data``: ``choice`` (and ``response_time``) over ``subject``, ``trial``;
 - ``constant_data``: ``present``, ``start``, ``cue_<site>``, ``outcome_<site>``,
-  ``condition_<name>`` over ``subject``, ``trial``, and ``covariate_<name>`` over ``subject``.
+  ``condition_<name>`` over ``subject``, ``trial`` (and ``response_time`` where the model says
+  nothing about it), and ``covariate_<name>`` over ``subject``.
 """
 
 from __future__ import annotations
@@ -44,14 +46,17 @@ def _groups_of_fit(source: BehaviorFit, draws: int) -> dict[str, Dataset]:
     choices, events = source.choices, _events(source)
     named = labels(choices) | {dim: np.asarray(values) for dim, values in events.values()}
     latents, parameters = source.prior(draws)
+    seen, given = observed(choices), constant(choices)
+    if source.model.response_times is None and "response_time" in seen:
+        given["response_time"] = seen.pop("response_time")
     found = {
         "posterior": dataset(_sampled(source, source.draws, source.parameters), named),
         "prior": dataset(_sampled(source, latents, parameters), named),
-        "posterior_predictive": dataset(_foretold(source.foretold()), named),
-        "prior_predictive": dataset(_foretold(source.foretold(parameters)), named),
+        "posterior_predictive": dataset(_foretold(source, source.parameters), named),
+        "prior_predictive": dataset(_foretold(source, parameters), named),
         "log_likelihood": _log_likelihood(source),
-        "observed_data": dataset(observed(choices), named),
-        "constant_data": dataset(constant(choices), named),
+        "observed_data": dataset(seen, named),
+        "constant_data": dataset(given, named),
     }
     statistics = source.found.statistics
     if statistics:
@@ -74,8 +79,14 @@ def _events(source: BehaviorFit) -> dict[str, tuple[str, tuple[Any, ...]]]:
     return event_labels(model.population, list(model.events), source.choices)
 
 
-def _foretold(actions: Tensor) -> Variables:
-    return {"choice": ((*SAMPLED, *ROWS), actions)}
+def _foretold(source: BehaviorFit, parameters: Mapping[str, Tensor]) -> Variables:
+    dims = (*SAMPLED, *ROWS)
+    choices = source.choices
+    actions = torch.where(choices.counted, source.foretold(parameters), -1)
+    if source.model.response_times is None:
+        return {"choice": (dims, actions)}
+    times = torch.where(choices.timed, source.foretold_times(parameters), torch.nan)
+    return {"choice": (dims, actions), "response_time": (dims, times)}
 
 
 def _log_likelihood(source: BehaviorFit) -> Dataset:

@@ -14,14 +14,17 @@ import torch
 from pyro_activeinf import to_arviz
 from pyro_activeinf.behavior import (
     NUTS,
+    AdaptiveImportance,
     BehaviorFit,
+    ChoiceModel,
     Choices,
     Hierarchical,
+    LogNormalTimes,
     Mixture,
     Variational,
     fit,
 )
-from tests.behavior.coin import coins, tosses
+from tests.behavior.coin import Coin, coins, program, tosses
 
 
 def named() -> Choices:
@@ -113,8 +116,9 @@ def test_what_is_foretold_has_the_frequencies_of_the_probabilities() -> None:
 
     drawn = to_arviz(found, draws=2)["posterior_predictive"]["choice"]
 
-    expected = found.means["heads"].unsqueeze(-1).expand(3, 12).numpy()
-    np.testing.assert_allclose(drawn.mean(("chain", "draw")).values, expected, atol=0.04)
+    there = found.choices.counted.numpy()
+    expected = found.means["heads"].unsqueeze(-1).expand(3, 12).numpy()[there]
+    np.testing.assert_allclose(drawn.mean(("chain", "draw")).values[there], expected, atol=0.04)
 
 
 def test_a_population_and_a_sampler() -> None:
@@ -157,3 +161,34 @@ def test_it_is_kept_in_files(kind: str, tmp_path: Path) -> None:
         for name, value in data[group].data_vars.items():
             np.testing.assert_array_equal(again[group][name].values, value.values)
         assert again[group]["subject"].values.tolist() == ["ann", "bob", "cat"]
+
+
+def as_quick(_: Any) -> LogNormalTimes:
+    one = torch.tensor(1.0)
+    return LogNormalTimes(-one, one, one)
+
+
+def test_what_is_foretold_is_missing_where_nothing_was_observed() -> None:
+    actions = torch.tensor([[0, -1, 1], [1, 1, 0]])
+    times = torch.tensor([[0.5, 0.4, torch.nan], [0.6, 0.7, 0.8]])
+    choices = Choices(actions, response_times=times)
+    engine = AdaptiveImportance(draws=8, proposals=8, rounds=1)
+    timed = ChoiceModel(program, lambda p: Coin(p["heads"]), None, as_quick)
+    for model, names in ((coins(), {"choice"}), (timed, {"choice", "response_time"})):
+        data = to_arviz(fit(model, choices, engine, progress=False), draws=4)
+        for group in ("posterior_predictive", "prior_predictive"):
+            assert set(data["observed_data"].data_vars) == set(data[group].data_vars) == names
+            told = data[group]["choice"].values
+            assert ((told == -1) == (actions.numpy() == -1)).all()
+    told = data["posterior_predictive"]["response_time"].values
+    there = np.array([[True, False, False], [True, True, True]])
+    assert (np.isfinite(told) == there).all()
+    assert (told[..., there] > 0).all()
+
+
+def test_times_of_which_a_model_says_nothing_are_constant_data() -> None:
+    choices = Choices(torch.tensor([[0, 1, 1]]), response_times=torch.ones(1, 3))
+    engine = AdaptiveImportance(draws=8, proposals=8, rounds=1)
+    data = to_arviz(fit(coins(), choices, engine, progress=False), draws=4)
+    assert set(data["observed_data"].data_vars) == {"choice"}
+    assert variables(data["constant_data"])["response_time"] == ("subject", "trial")

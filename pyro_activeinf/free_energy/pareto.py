@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+LEAST = 25  # weights; their tail is a fifth of them, and ArviZ 1.x refuses fewer than 5
+
 
 def pareto_k(log_weights: Tensor) -> float:
     """The shape k-hat of the weights' upper tail, with ArviZ 0.x or 1.x.
 
     Where the largest weights are alike, as under the posterior itself, there is no tail: -inf.
-    Where one is infinite or NaN, or all are zero: inf.
+    Where one is infinite or NaN, or all are zero, or there are fewer than 25: inf.
 
     Example:
         >>> _ = torch.manual_seed(0)
@@ -42,7 +44,11 @@ def smoothed(log_weights: Tensor, efficiency: float = 1.0) -> tuple[Tensor, floa
         return log_weights.log_softmax(0), math.inf
     if _is_flat(np.sort(values), torch.finfo(log_weights.dtype).eps):
         return log_weights.log_softmax(0), -math.inf
+    if len(values) < LEAST:
+        return log_weights.log_softmax(0), math.inf
     found, shape = _psis(values, efficiency)
+    if math.isnan(shape):  # of ArviZ 1.x, where the tail is of equal weights far from the others
+        return log_weights.log_softmax(0), math.inf
     weights = torch.as_tensor(np.array(found), dtype=log_weights.dtype)
     return weights.log_softmax(0), float(shape)
 
@@ -61,6 +67,11 @@ def _psis(values: np.ndarray, efficiency: float) -> tuple[np.ndarray, float]:
     return array_stats.psislw(-values, r_eff=efficiency)
 
 
+def _tail(count: int) -> int:
+    """Number of the largest weights that k-hat is fitted to: Vehtari et al. (2024), section 5."""
+    return math.ceil(min(count / 5, 3 * math.sqrt(count)))
+
+
 def _is_flat(ascending: np.ndarray, resolution: float) -> bool:
     """Whether all of the tail that k-hat is fitted to is one number, up to rounding.
 
@@ -68,6 +79,5 @@ def _is_flat(ascending: np.ndarray, resolution: float) -> bool:
     half of them are left at least.
     """
     count = len(ascending)
-    tail = math.ceil(min(count / 5, 3 * math.sqrt(count)))  # Vehtari et al. (2024), section 5
-    least, largest = ascending[max(0, count - tail - 1)], ascending[-1]
+    least, largest = ascending[max(0, count - _tail(count) - 1)], ascending[-1]
     return bool(largest - least <= math.sqrt(resolution) * max(1.0, abs(largest)))

@@ -172,8 +172,13 @@ def test_pareto_k_with_the_next_arviz(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arviz, "__version__", "1.2.0")
     monkeypatch.setitem(__import__("sys").modules, "arviz_stats", ModuleType("arviz_stats"))
     monkeypatch.setitem(__import__("sys").modules, "arviz_stats.base", base)
-    assert pareto_k(torch.tensor([1.0, 2.0])) == 0.25
-    np.testing.assert_array_equal(asked[0], [-1.0, -2.0])
+    assert pareto_k(torch.arange(30.0)) == 0.25
+    np.testing.assert_array_equal(asked[0], -np.arange(30.0))
+
+
+@pytest.mark.parametrize(("count", "known"), [(24, False), (25, True)])
+def test_of_a_few_weights_no_tail_is_known(count: int, known: bool) -> None:
+    assert math.isfinite(pareto_k(torch.arange(float(count)))) == known
 
 
 @pytest.mark.parametrize(

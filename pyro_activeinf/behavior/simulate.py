@@ -12,7 +12,7 @@ import torch
 from pyro import poutine
 from torch import Tensor
 
-from .._checks import complain, positive_int
+from .._checks import complain, instance, positive_int
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser, State, moved
@@ -75,6 +75,8 @@ def simulate(
         >>> bool(torch.allclose(told, found.log_probs, atol=1e-12))
         True
     """
+    instance("model", model, ChoiceModel, "a ChoiceModel")
+    instance("task", task, Task, "a task, such as tasks.ReversalLearning()")
     positive_int("trials", trials)
     given = None if parameters is None else _given(model, parameters, subjects)
     with torch.no_grad():
@@ -94,6 +96,7 @@ def _given(
     model: ChoiceModel, parameters: Mapping[str, Any], subjects: int | None
 ) -> dict[str, Tensor]:
     """Parameters of all subjects, ``(subjects, *event)``."""
+    instance("parameters", parameters, Mapping, "a dict from site to values")
     if set(parameters) != set(model.events):
         expected = f"the sites {sorted(model.events)}"
         raise ValueError(complain("parameters", expected, sorted(parameters)))

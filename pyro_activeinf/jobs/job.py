@@ -56,10 +56,17 @@ def grid(function: Callable[..., Any], *args: Any, **lists: Iterable[Any]) -> li
         args: the same for all.
         lists: values of each argument; the last one varies fastest.
 
+    Raises:
+        TypeError: where ``function`` cannot be called, or there is no list of values.
+
     Example:
         >>> [job.name for job in grid(dict, rate=[0.1, 0.2], subject=range(2))]
         ['rate=0.1,subject=0', 'rate=0.1,subject=1', 'rate=0.2,subject=0', 'rate=0.2,subject=1']
     """
+    for name, values in lists.items():
+        if not isinstance(values, Iterable):
+            way_out = f"Write {name}=[{values!r}]."
+            raise TypeError(complain(name, "values to go through", repr(values), way_out))
     points = itertools.product(*lists.values())
     chosen = (dict(zip(lists, point, strict=True)) for point in points)
     return [Job(function, args, some, _label(some)) for some in chosen]

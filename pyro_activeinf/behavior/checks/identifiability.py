@@ -11,6 +11,7 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
+from ..._checks import instance
 from ..behavior_fit import BehaviorFit
 from ..choice_model import ChoiceModel
 from ..choices import Choices
@@ -94,6 +95,7 @@ def identifiability(fit: BehaviorFit, true: Mapping[str, Tensor] | None = None) 
         >>> "`beta` and `scale` stand in for each other" in identifiability(found).advice
         True
     """
+    instance("fit", fit, BehaviorFit, "what behavior.fit returns")
     scales = transforms(fit.model)
     before = _flat(prior_draws(fit.model, fit.choices), scales, 1)
     after = _flat({k: v.flatten(0, 1) for k, v in fit.parameters.items()}, scales, 2)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..._checks import complain, positive_int
+from ..._checks import complain, instance, positive_int
 from ..behavior_fit import BehaviorFit
 from ..choices import Choices
 
@@ -70,6 +70,7 @@ def learning_curve(
         >>> bool(found.observed[found.positions == 0] < found.observed[found.positions == 14])
         True
     """
+    instance("fit", fit, BehaviorFit, "what behavior.fit returns")
     choices = fit.choices
     if correct not in choices.conditions:
         expected = f"a condition {correct!r} that tells the correct action"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..._checks import complain, positive_int
+from ..._checks import complain, instance, positive_int
 from ..behavior_fit import BehaviorFit
 from ..choice_model import ChoiceModel
 from ..choices import Choices
@@ -155,6 +155,8 @@ def recover_models(
         >>> bool((found.confusion.diagonal() > 0.8).all())
         True
     """
+    instance("models", models, Mapping, "a dict of models by name", "Write {'name': model, ..}.")
+    instance("score", score, (Score, type(None)), "Evidence() or LeaveOneOut()")
     if len(models) < 2:
         raise ValueError(complain("models", "two or more", sorted(models)))
     if subjects % positive_int("group", group):

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..._checks import positive_int
+from ..._checks import instance, positive_int
 from ..behavior_fit import BehaviorFit
 from ..choice_model import ChoiceModel
 from ..engines import NUTS, AdaptiveImportance, Engine
@@ -60,6 +60,7 @@ def rehearse(
         covariates: name to ``(subjects,)`` values.
         progress: show a progress bar for each fit.
     """
+    instance("model", model, ChoiceModel, "a ChoiceModel")
     positive_int("subjects", subjects)
     positive_int("repeats", repeats)
     flat = isinstance(model.population, Flat)

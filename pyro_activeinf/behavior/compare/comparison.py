@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance
 from ..behavior_fit import BehaviorFit
 from .bms import GroupSelection, select
 from .elpd import Elpd, loo, stacking, standard_error, waic
@@ -144,6 +144,9 @@ def compare(fits: Mapping[str, BehaviorFit]) -> Comparison:
 
 def _same_choices(fits: Mapping[str, BehaviorFit]) -> Tensor:
     """Which choices count, ``(subjects, trials)``."""
+    instance("fits", fits, Mapping, "a dict of fits by name", "Write {'name': fit, ..}.")
+    for name, each in fits.items():
+        instance("fits", each, BehaviorFit, f"a fit as {name!r}")
     if not fits:
         raise ValueError(complain("fits", "at least one fit by name", "none"))
     first, *others = (fit.choices for fit in fits.values())

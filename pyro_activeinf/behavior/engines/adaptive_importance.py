@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..._checks import positive_int
+from ..._checks import positive, positive_int
 from ...free_energy.pareto import pareto_k
 from .base import Engine, Found
 from .sites import sampled
@@ -91,6 +91,7 @@ class AdaptiveImportance(Engine):
         """Check the settings."""
         for name in ("draws", "proposals", "rounds"):
             positive_int(name, getattr(self, name))
+        positive("degrees", self.degrees)
 
     def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
         """Draws ``(1, draws, dim)``; independent between subjects."""

@@ -13,7 +13,7 @@ from pyro.distributions import constraints, transforms
 from pyro.nn import PyroModule, PyroParam
 from torch import Tensor
 
-from ..._checks import positive_int
+from ..._checks import instance, positive_int
 from ...flows import AffineCoupling, NormalizingFlow, Spline
 from ...flows.kind import Kind
 
@@ -67,9 +67,14 @@ class LowRank(Family):
 
     rank: int | None = None
 
+    def __post_init__(self) -> None:
+        """Check the rank."""
+        if self.rank is not None:
+            positive_int("rank", self.rank)
+
     def module(self, loc: Tensor, scale: Tensor) -> PyroModule:
         """A member with about this mean and these standard deviations ``(dim,)``."""
-        rank = math.ceil(len(loc) ** 0.5) if self.rank is None else positive_int("rank", self.rank)
+        rank = math.ceil(len(loc) ** 0.5) if self.rank is None else self.rank
         return _LowRank(loc, scale, rank)
 
 
@@ -98,6 +103,11 @@ class Flow(Family):
 
     length: int = 4
     kind: Kind = field(default_factory=AffineCoupling)
+
+    def __post_init__(self) -> None:
+        """Check the length and the kind."""
+        positive_int("length", self.length)
+        instance("kind", self.kind, Kind, "a kind of flow, such as AffineCoupling()")
 
     def module(self, loc: Tensor, scale: Tensor) -> PyroModule:
         """A member with about this mean and these standard deviations ``(dim,)``."""

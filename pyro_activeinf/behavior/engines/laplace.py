@@ -9,7 +9,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from ..._checks import positive_int
+from ..._checks import instance, positive_int
 from .base import Engine, Found
 from .importance import weighed
 from .map import MAP
@@ -43,6 +43,7 @@ class Laplace(Engine):
     def __post_init__(self) -> None:
         """Check the settings."""
         positive_int("draws", self.draws)
+        instance("mode", self.mode, MAP, "how to find the mode, MAP()")
 
     def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
         """Draws ``(1, draws, dim)``."""

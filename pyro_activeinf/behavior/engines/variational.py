@@ -14,7 +14,7 @@ import torch
 from pyro.nn import PyroModule
 from torch import Tensor
 
-from ..._checks import positive, positive_int
+from ..._checks import instance, positive, positive_int
 from ...free_energy import VariationalFreeEnergy
 from ...learning import LearningRate, Plateau, fit
 from ...learning.training import adam
@@ -95,6 +95,7 @@ class Variational(Engine):
         for name in ("steps", "draws", "num_particles"):
             positive_int(name, getattr(self, name))
         positive("learning_rate", self.learning_rate)
+        instance("guide", self.guide, Family, "MeanField(), LowRank() or Flow()")
 
     def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
         """Draws ``(1, draws, dim)`` of the guide."""

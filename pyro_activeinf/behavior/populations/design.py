@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance
 from ..choices import Choices
 
 INTERCEPT = "Intercept"  # formulaic's name of it
@@ -42,6 +42,7 @@ def design(choices: Choices, formula: str) -> Design:
         ValueError: for a formula that cannot be read, an unknown or missing covariate, or no
             column at all.
     """
+    instance("formula", formula, str, "a formula of the covariates, such as 'age + group'")
     key = ("design", formula)
     if key not in choices.memo:
         choices.memo[key] = _design(formula, choices.covariates, choices.subjects)

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..._checks import by_site
+from ..._checks import by_site, instance
 from ..choices import Choices
 from .base import Population, Program, without_trials
 from .deviations import Deviations, Expected, NonCentered
@@ -53,6 +53,8 @@ def persons_of(
     deviations: Deviations, expected: Mapping[str, Expected], subjects: Any
 ) -> dict[str, Tensor]:
     """Draw persons around what is expected, site to ``(*outer, subjects, *event)``."""
+    expecting = "how persons differ: NonCentered(), Centered() or Correlated()"
+    instance("deviations", deviations, Deviations, expecting)
     drawn = deviations.draw(expected, subjects)
     return {
         name: without_trials(value, expected[name].typical.event_dim, subjects.size)

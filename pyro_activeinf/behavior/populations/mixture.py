@@ -13,7 +13,7 @@ from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
 
-from ..._checks import complain, positive_int
+from ..._checks import complain, instance, positive_int
 from ..choices import Choices
 from .base import Population, Program
 from .hierarchical import Hierarchical
@@ -46,6 +46,9 @@ class Mixture(Population):
 
     def __post_init__(self) -> None:
         """Check that there are types."""
+        if not isinstance(self.types, Sequence) or isinstance(self.types, str):
+            positive_int("types", self.types)
+        instance("of", self.of, Population, "how persons of a type hang together")
         if isinstance(self.of, Mixture):
             raise TypeError(complain("of", "a population without types", repr(self.of)))
         positive_int("types", self.num_types)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance
 from .base import Task, Trial
 
 
@@ -106,6 +106,7 @@ class GaussianBandit(Task):
 
 def require_schedule(argument: str, schedule: Tensor) -> None:
     """Raise unless there is a row for each trial and a column for each of two or more actions."""
+    instance(argument, schedule, Tensor, "a tensor (trials, actions)")
     if schedule.dim() != 2 or schedule.shape[1] < 2 or not len(schedule):
         raise ValueError(complain(argument, "(trials, actions)", tuple(schedule.shape)))
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..._checks import complain, positive_int
+from ..._checks import complain, instance, positive_int
 from .base import Task, Trial
 
 
@@ -115,6 +115,7 @@ class ReversalLearning(Task):
         for name in ("good", "bad"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(complain(name, "a probability", getattr(self, name)))
+        instance("reversals", self.reversals, Reversals, "when it reverses, such as Every(20)")
         if self.actions < 2:
             raise ValueError(complain("actions", "two or more", self.actions))
 

@@ -1,0 +1,85 @@
+"""What is no argument is refused by name, before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pyro
+import pyro.distributions as dist
+import pytest
+import torch
+
+from pyro_activeinf import behavior
+from pyro_activeinf.behavior import peers, tasks
+from pyro_activeinf.jobs import grid
+from tests.behavior.coin import coins, tosses
+
+TASK = tasks.ReversalLearning()
+FEW: Any = {"subjects": 2, "trials": 3}
+ANY: Any = behavior  # what it is typed as does not matter here
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ANY.fit(tosses(), coins()), r"`model`: expected a ChoiceModel"),
+        (lambda: ANY.fit(coins(), [1]), r"`choices`: expected Choices, got \[1\]"),
+        (lambda: ANY.fit(coins(), tosses(), start=3), r"`start`: expected an earlier fit, got 3"),
+        (lambda: ANY.Variational("flow"), r"`guide`: expected MeanField\(\), .*'flow'"),
+        (lambda: ANY.Laplace(mode="map"), r"`mode`: expected .*MAP\(\), got 'map'"),
+        (lambda: ANY.Flow(kind="spline"), r"`kind`: expected a kind of flow"),
+        (lambda: ANY.compare([1]), r"`fits`: expected a dict of fits by name, got \[1\]. Write"),
+        (lambda: ANY.compare({"a": 3}), r"`fits`: expected a fit as 'a', got 3"),
+        (lambda: ANY.identifiability(3), r"`fit`: expected what behavior.fit returns, got 3"),
+        (lambda: ANY.learning_curve(3), r"`fit`: expected what behavior.fit returns, got 3"),
+        (lambda: ANY.recover_models([1, 2], TASK, **FEW), r"`models`: expected a dict of models"),
+        (
+            lambda: ANY.recover_models({"a": 1, "b": 2}, TASK, score="loo", **FEW),
+            r"`score`: expected Evidence\(\) or LeaveOneOut\(\), got 'loo'",
+        ),
+        (lambda: ANY.rehearse(3, TASK, **FEW), r"`model`: expected a ChoiceModel, got 3"),
+        (lambda: ANY.simulate(3, TASK, **FEW), r"`model`: expected a ChoiceModel, got 3"),
+        (lambda: ANY.simulate(coins(), "maze", **FEW), r"`task`: expected a task.*got 'maze'"),
+        (
+            lambda: ANY.simulate(coins(), TASK, parameters=3, **FEW),
+            r"`parameters`: expected a dict from site to values, got 3",
+        ),
+        (lambda: tasks.Bandit(3), r"`probs`: expected a tensor \(trials, actions\), got 3"),
+        (lambda: tasks.ReversalLearning(reversals=3), r"`reversals`: .*Every\(20\), got 3"),
+        (lambda: ANY.Mixture(2, of="x"), r"`of`: expected how persons of a type .*got 'x'"),
+        (lambda: _drawn(ANY.Hierarchical(deviations="z")), r"`deviations`: .*NonCentered"),
+        (lambda: _drawn(ANY.Regression(3)), r"`formula`: expected a formula.*got 3"),
+        (lambda: ANY.to_dataframe(3), r"`choices`: expected Choices, got 3"),
+        (lambda: ANY.split(3, "drug"), r"`choices`: expected Choices, got 3"),
+        (lambda: ANY.from_trajectory(3), r"`trajectory`: expected what rollout returns, got 3"),
+        (lambda: grid(dict, x=3), r"`x`: expected values to go through, got 3. Write x=\[3\]"),
+    ],
+)
+def test_what_is_of_another_kind(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ANY.AdaptiveImportance(degrees=-1), r"`degrees`: .* above 0, got -1"),
+        (lambda: ANY.LowRank(-1), r"`rank`: expected an integer of at least 1, got -1"),
+        (lambda: ANY.Flow(0), r"`length`: expected an integer of at least 1, got 0"),
+        (lambda: ANY.Mixture("ab"), r"`types`: expected an integer of at least 1, got 'ab'"),
+        (lambda: ANY.Mixture(2.5), r"`types`: expected an integer of at least 1, got 2.5"),
+    ],
+)
+def test_numbers_out_of_range(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def _drawn(population: Any) -> None:
+    behavior.ChoiceModel(_rate, lambda p: peers.RandomChoice(p["bias"]), population)(tosses())
+
+
+def _rate() -> None:
+
+    pyro.sample("bias", dist.Normal(torch.zeros(2), 1.0).to_event(1))

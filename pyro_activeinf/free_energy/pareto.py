@@ -9,14 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-LEAST = 25  # weights; their tail is a fifth of them, and ArviZ 1.x refuses fewer than 5
+LEAST = 30  # weights; the tail of fewer is none to ArviZ 1.x
 
 
 def pareto_k(log_weights: Tensor) -> float:
     """The shape k-hat of the weights' upper tail, with ArviZ 0.x or 1.x.
 
     Where the largest weights are alike, as under the posterior itself, there is no tail: -inf.
-    Where one is infinite or NaN, or all are zero, or there are fewer than 25: inf.
+    Where one is infinite or NaN, or all are zero, or there are fewer than 30: inf.
 
     Example:
         >>> _ = torch.manual_seed(0)

@@ -176,7 +176,7 @@ def test_pareto_k_with_the_next_arviz(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(asked[0], -np.arange(30.0))
 
 
-@pytest.mark.parametrize(("count", "known"), [(24, False), (25, True)])
+@pytest.mark.parametrize(("count", "known"), [(29, False), (30, True)])
 def test_of_a_few_weights_no_tail_is_known(count: int, known: bool) -> None:
     assert math.isfinite(pareto_k(torch.arange(float(count)))) == known
 

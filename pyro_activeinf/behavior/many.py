@@ -8,7 +8,7 @@ from concurrent.futures import Executor
 from dataclasses import replace
 from typing import Any
 
-from .._checks import complain
+from .._checks import complain, instance
 from ..jobs import Job, Report, run_many
 from .behavior_fit import BehaviorFit
 from .engines import Engine
@@ -52,6 +52,9 @@ def fit_many(
     Raises:
         TypeError, ValueError, InterruptedStudyError: as ``run_many``.
     """
+    instance("jobs", jobs, Iterable, "a list of Job")
+    expected = "an engine: behavior.NUTS(), Variational(), Laplace() or MAP()"
+    instance("engine", engine, (Engine, type(None)), expected)
     return run_many(
         (_as_fit(job, engine, options) for job in jobs),
         store=store,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from .._checks import complain
+from .._checks import complain, instance
 
 NAME = re.compile(r"(?![._])[^/\\:\0]{1,150}")
 
@@ -83,6 +83,7 @@ def named(jobs: Iterable[Job]) -> tuple[Job, ...]:
         TypeError: something else than a job.
         ValueError: no jobs, or two of one name.
     """
+    instance("jobs", jobs, Iterable, "a list of Job")
     given = tuple(jobs)
     for job in given:
         if not isinstance(job, Job):

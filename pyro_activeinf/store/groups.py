@@ -29,7 +29,8 @@ def attributes() -> dict[str, str]:
 def groups(source: object, draws: int) -> dict[str, Dataset]:
     """The data sets that a record is exported as; register a function for each kind of record."""
     kinds = sorted(kind.__name__ for kind in groups.registry if kind is not object)
-    raise TypeError(complain("source", f"one of {kinds}", type(source).__name__))
+    way_out = "Of a guide of Pyro: export.Guided(model, guide, args)."
+    raise TypeError(complain("source", f"one of {kinds}", type(source).__name__, way_out))
 
 
 def collected(source: object, draws: int = 100) -> dict[str, Dataset]:

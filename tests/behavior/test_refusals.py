@@ -10,7 +10,7 @@ import pyro.distributions as dist
 import pytest
 import torch
 
-from pyro_activeinf import behavior
+from pyro_activeinf import behavior, to_arviz
 from pyro_activeinf.behavior import peers, tasks
 from pyro_activeinf.jobs import grid
 from tests.behavior.coin import coins, tosses
@@ -53,6 +53,9 @@ ANY: Any = behavior  # what it is typed as does not matter here
         (lambda: ANY.to_dataframe(3), r"`choices`: expected Choices, got 3"),
         (lambda: ANY.split(3, "drug"), r"`choices`: expected Choices, got 3"),
         (lambda: ANY.from_trajectory(3), r"`trajectory`: expected what rollout returns, got 3"),
+        (lambda: ANY.fit_many(3, store="s"), r"`jobs`: expected a list of Job, got 3"),
+        (lambda: ANY.fit_many([], "nuts", store="s"), r"`engine`: expected an engine.*'nuts'"),
+        (lambda: to_arviz(3), r"`source`: expected one of .*got int. Of a guide of Pyro: export"),
         (lambda: grid(dict, x=3), r"`x`: expected values to go through, got 3. Write x=\[3\]"),
     ],
 )

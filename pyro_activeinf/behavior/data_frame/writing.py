@@ -18,6 +18,15 @@ def to_dataframe(choices: Choices) -> pd.DataFrame:
     Columns ``subject``, ``session``, ``trial``, ``action``, ``response_time`` (where there are
     any), then outcomes, cues, conditions and covariates under their names (``<site>_0``, .. for
     the components of a vector). Sessions and trials count from 1; integers are nullable.
+
+    Raises:
+        TypeError: for what is no table of choices.
+
+    Example:
+        >>> import torch
+        >>> choices = Choices(torch.tensor([[0, -1]]), {"won": torch.tensor([[1.0, torch.nan]])})
+        >>> to_dataframe(choices)[["subject", "trial", "won"]].values.tolist()
+        [[0.0, 1.0, 1.0], [0.0, 2.0, nan]]
     """
     import pandas as pd
 

@@ -32,7 +32,9 @@ def seed_of(seed: int, name: str) -> SeedSequence:
 def isolated(seeds: SeedSequence, dtype: torch.dtype) -> Iterator[None]:
     """Within: seeded generators, one thread, no parameters in Pyro's store, this default dtype.
 
-    Afterwards all of it is as it was. Threads of one process take turns.
+    Afterwards all of it is as it was. Threads of one process take turns. Those of other libraries
+    do not: dask's event loop draws from Python's ``random`` before it connects again to a lost
+    worker, so that jobs that have to be the same there as anywhere draw from torch or NumPy.
     """
     with TURNS:
         state, threads = get_rng_state(), torch.get_num_threads()

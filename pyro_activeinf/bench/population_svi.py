@@ -54,8 +54,8 @@ def free_energy(fit: BehaviorFit) -> tuple[float, float]:
 
 def measured(model: ChoiceModel, choices: Choices, engine: Variational) -> dict[str, Any]:
     """Time to convergence, and whether it is one."""
-    found, took = clocked(lambda: behavior.fit(model, choices, engine, progress=False))
-    again = behavior.fit(model, choices, engine, start=found, progress=False)
+    found, took = clocked(lambda: behavior.fit(model, choices, engine))
+    again = behavior.fit(model, choices, engine, start=found)
     (here, error), (there, other) = free_energy(found), free_energy(again)
     return {
         **took,

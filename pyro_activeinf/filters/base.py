@@ -162,7 +162,7 @@ def require_programs(model: object, novelty: object = None) -> None:
         raise TypeError(complain("novelty", expected, repr(novelty)))
 
 
-def require_belief(belief: object, kind: type[Belief]) -> None:
+def require_belief(belief: object, kind: type[Any]) -> None:
     """Raise ``TypeError`` unless a belief is of the kind that a filter carries."""
     if not isinstance(belief, kind):
         raise TypeError(

@@ -102,9 +102,12 @@ MODELS: Mapping[str, tuple[Callable[[], None], Callable[[Values], Any]]] = {
 }
 
 
-def fitted(name: str, choices: Choices, engine: behavior.Engine) -> BehaviorFit:
-    """A hierarchical fit of one of the models."""
-    return behavior.fit(ChoiceModel(*MODELS[name], Hierarchical()), choices, engine)
+def fitted(name: str, choices: Choices, engine: behavior.Engine, steps: int = 400) -> BehaviorFit:
+    """A hierarchical fit of one of the models; a quick approximation tells where to start."""
+    model = ChoiceModel(*MODELS[name], Hierarchical())
+    quick = behavior.Variational(steps=steps, draws=400, stop=None)
+    start = behavior.fit(model, choices, quick)
+    return behavior.fit(model, choices, engine, start=start)
 
 
 def to_json(fits: Mapping[str, BehaviorFit], found: Comparison) -> dict[str, Any]:

@@ -82,7 +82,8 @@ def floors_of(levels: Sequence[Level]) -> list[Floor]:
     contexts = [context_of(filter, above, below) for filter, above, below in faces]
     each = zip(upper, names, contexts, strict=False)
     links = [None, *(linked(high, below, context) for high, below, context in each)]
-    wishes = [*(WishLinks.between(low, high) for low, high in pairs), None]
+    asked = enumerate(zip(levels, pairs, strict=False), 1)
+    wishes = [*(WishLinks.between(i, level, *pair) for i, (level, pair) in asked), None]
     scored = reportings(levels, filters, contexts)
     parts = zip(levels, filters, contexts, links, wishes, scored, strict=True)
     return [Floor(*each) for each in parts]

@@ -4,7 +4,7 @@ from .cache import Compiled, Settled, Snapshot
 from .counted import Counted, CountedCategorical, Source
 from .enumerate import ProgramError
 from .given import Given, every_value, finite_sites
-from .instead import Instead, Wishes, preferred_sites
+from .instead import Instead, preferred_sites
 from .linear import LOG_2PI, Linearized, log_det
 from .linear_preferences import RealPreferences
 from .linear_programs import Affine, LinearPrograms, apply
@@ -19,9 +19,11 @@ from .program import (
     habit_tables,
 )
 from .tables import Role, Site, Table, Tables, Variable, whole
+from .wishes import NO_WISHES, Shape, Wishes, wished_sites
 
 __all__ = [
     "LOG_2PI",
+    "NO_WISHES",
     "Affine",
     "Compiled",
     "Counted",
@@ -36,6 +38,7 @@ __all__ = [
     "RealPreferences",
     "Role",
     "Settled",
+    "Shape",
     "Site",
     "Snapshot",
     "Source",
@@ -55,4 +58,5 @@ __all__ = [
     "log_det",
     "preferred_sites",
     "whole",
+    "wished_sites",
 ]

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from torch import Tensor
 
-from .._checks import complain, known_names
 from .cache import Compiled
 from .program import Programs
 from .tables import Role, Table, Tables, Variable
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """Log-preferences over observation sites, and log-probabilities of habits, in nats."""
-
-    preferences: Mapping[str, Tensor]  # observation site: (values)
-    habit: Mapping[str, Tensor]  # site of ``habit``: (values)
-
-
-def require_fit(
-    wishes: Wishes,
-    preferred: Collection[str],
-    sizes: Mapping[str, int],
-    habit: Mapping[str, Tensor],
-) -> None:
-    """Raise ``ValueError`` unless wishes are about what a model prefers and does by habit."""
-    known_names("preferences", wishes.preferences, list(preferred))
-    known_names("habit", wishes.habit, list(habit))
-    each = {**sizes, **{name: len(probs) for name, probs in habit.items()}}
-    for name, wish in [*wishes.preferences.items(), *wishes.habit.items()]:
-        if wish.shape != (each[name],):
-            expected = f"{each[name]} log-probabilities"
-            raise ValueError(complain(name, expected, f"shape {tuple(wish.shape)}"))
+from .wishes import Wishes, require_fit
 
 
 class Instead:
@@ -50,7 +25,9 @@ class Instead:
     def __init__(self, compiled: Compiled, wishes: Wishes) -> None:
         self.compiled, self.wishes = compiled, wishes
         sizes = {site.name: site.size for site in compiled.tables.outcomes}
-        require_fit(wishes, preferred_sites(compiled), sizes, compiled.habit())
+        preferred = {name: sizes[name] for name in preferred_sites(compiled)}
+        habit = {name: len(probs) for name, probs in compiled.habit().items()}
+        require_fit(wishes, preferred, habit)
         self._tables: tuple[Tables, Tables] | None = None
         self._latest: tuple[tuple[Table, ...], tuple[Table, ...]] | None = None
 
@@ -78,13 +55,17 @@ class Instead:
         latest = self._latest
         if latest is None or latest[0] is not own:
             kept = [table for table in own if table.variable.name not in wished]
-            given = [Table(Variable(Role.OUTCOME, name), (), wish) for name, wish in wished.items()]
+            given = [
+                Table(Variable(Role.OUTCOME, name), (), wish)
+                for name, wish in wished.items()
+                if isinstance(wish, Tensor)
+            ]
             latest = self._latest = (own, (*kept, *given))
         return latest[1]
 
     def habit(self) -> dict[str, Tensor]:
         """Log-probabilities of the sites of ``habit``."""
-        return {**self.compiled.habit(), **self.wishes.habit}
+        return {**self.compiled.habit(), **self.wishes.log_habit}
 
 
 def preferred_sites(compiled: Compiled | Instead) -> list[str]:

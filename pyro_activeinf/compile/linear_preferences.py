@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -16,6 +17,8 @@ from .enumerate import HANDLERS, ProgramError
 from .linear import directions_vary
 from .linear_sites import GaussianSite, Layout
 from .program import depends_on_step
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -36,15 +39,21 @@ class RealPreferences:
 class _Preferred(Messenger):
     """Gives Gaussian sites their value for some noise, and others their mean."""
 
-    def __init__(self, known: Mapping[str, torch.Size], noise: Mapping[str, Tensor]) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, torch.Size],
+        noise: Mapping[str, Tensor],
+        instead: Mapping[str, Any],
+    ) -> None:
         super().__init__()
-        self.known, self.noise = known, noise
+        self.known, self.noise, self.instead = known, noise, instead
         self.values: dict[str, Tensor] = {}
         self.others: dict[str, Any] = {}
 
     def _pyro_sample(self, msg: Any) -> None:
         msg["stop"] = msg["done"] = True
-        name, fn = msg["name"], msg["fn"]
+        name = msg["name"]
+        fn = self.instead.get(name, msg["fn"])
         known_names("prefer", [name], list(self.known))
         shape, event = fn.batch_shape + fn.event_shape, self.known[name]
         varied = bool(self.noise) and len(shape) > len(event)  # depends on noise, on the left dim
@@ -68,11 +77,17 @@ class _Preferred(Messenger):
 
 
 def real_preferences(
-    programs: Any, states: Layout, outcomes: Layout, step: int, like: Tensor
+    programs: Any,
+    states: Layout,
+    outcomes: Layout,
+    step: int,
+    like: Tensor,
+    instead: Mapping[str, Any] = NOTHING,
 ) -> RealPreferences:
     """Run ``prefer`` at a time step; its sites are observation sites or state sites.
 
-    Gaussian sites may depend on each other: they are one Gaussian, linearized at its mean.
+    Gaussian sites may depend on each other: they are one Gaussian, linearized at its mean. Some
+    may have another distribution ``instead`` of the program's.
 
     Raises:
         ValueError: for an unknown site, or one of another shape.
@@ -80,7 +95,7 @@ def real_preferences(
     prefer = getattr(programs, "prefer", None)
     known = {**outcomes.events, **states.events}
     args = [step] if depends_on_step(programs) else []
-    first = _Preferred(known, {})
+    first = _Preferred(known, {}, instead)
     if prefer is not None:
         with HANDLERS, first:
             prefer(*args)
@@ -91,7 +106,7 @@ def real_preferences(
     with directions_vary():
         eye = torch.eye(layout.size, dtype=like.dtype, device=like.device)
         noise = layout.split(forward_ad.make_dual(torch.zeros_like(eye), eye))
-        second = _Preferred(known, noise)
+        second = _Preferred(known, noise, instead)
         with HANDLERS, second:
             prefer(*args)  # type: ignore[misc]
         duals = {name: forward_ad.unpack_dual(second.values[name]) for name in layout.names}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import gymnasium as gym
@@ -17,6 +18,7 @@ from .linear import Linearized, as_vector, linearize, observe_layout
 from .linear_preferences import RealPreferences, real_preferences
 from .linear_probe import is_affine
 from .program import Programs, compile_habit, control_sizes, depends_on_step
+from .wishes import NO_WISHES, Shape, Wishes, require_fit
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class LinearPrograms(Followed):
 
     def __init__(self, programs: Programs) -> None:
         super().__init__(programs)
+        self.wishes = NO_WISHES
         self.real = isinstance(programs.actions, gym.spaces.Box)
         self.controls = () if self.real else control_sizes(programs.actions)
         self.event = tuple(programs.actions.shape or ()) if self.real and programs.actions else ()
@@ -190,7 +193,9 @@ class LinearPrograms(Followed):
         found = self._preferences.get(step)
         if found is None:
             with HANDLERS, self._params:
-                found = real_preferences(self.programs, self.states, self.outcomes, step, like)
+                found = real_preferences(
+                    self.programs, self.states, self.outcomes, step, like, self.wishes.preferences
+                )
             self._look()
             self._watch((found.mean, found.factor))
             while len(self._preferences) >= KEPT_STEPS:
@@ -203,4 +208,29 @@ class LinearPrograms(Followed):
         if self.real:
             return {}
         with HANDLERS, self._params:
-            return compile_habit(self.programs, self.controls)
+            own = compile_habit(self.programs, self.controls)
+        return {**own, **self.wishes.log_habit}
+
+    def preferred(self) -> dict[str, Shape]:
+        """Observation sites that the program prefers something of, at the first step."""
+        events = self.outcomes.events
+        return {name: events[name] for name in self.preferences(0).names if name in events}
+
+    def usual(self) -> dict[str, Shape]:
+        """Sites of the habit."""
+        if self.real:
+            some = getattr(self.programs, "habit", None) is not None
+            return {"action": torch.Size(self.event)} if some else {}
+        return {name: len(log_probs) for name, log_probs in self.habit().items()}
+
+    def wishing(self, wishes: Wishes) -> LinearPrograms:
+        """The same programs with other preferences and habits; what was linearized is shared.
+
+        Raises:
+            ValueError: for a site of which the program wishes nothing, or another shape.
+        """
+        require_fit(wishes, self.preferred(), self.usual())
+        found = copy(self)
+        found.wishes, found._preferences = wishes, {}
+        found._watch(self.made.tensors)
+        return found

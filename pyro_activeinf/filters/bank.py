@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +13,14 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, known_names
-from ..compile import Given, Programs, every_value, finite_sites
+from ..compile import NO_WISHES, Given, Programs, Wishes, every_value, finite_sites
 from ..records import Belief, ExpectedFreeEnergyTerms
 from .bank_belief import BankBelief
-from .base import Filter, require_belief
+from .base import Filter, WishingFilter, require_belief
 from .gaussian import GaussianFilter
 
 
-class Bank(Filter):
+class Bank(WishingFilter):
     r"""Carries q(c) and, for each value of c, the belief of another filter.
 
     .. math::
@@ -106,6 +107,28 @@ class Bank(Filter):
         """Log-probabilities of the model's habit."""
         return self.members[0].habit()
 
+    @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        first = self.members[0]
+        return first.wishes if isinstance(first, WishingFilter) else NO_WISHES
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        first = self.members[0]
+        return first.wished if isinstance(first, WishingFilter) else ([], [])
+
+    def wishing(self, wishes: Wishes) -> Bank:
+        """The same filters, each with other preferences and habits.
+
+        Raises:
+            ValueError: for a site of which the model wishes nothing, or filters that take none.
+        """
+        found = copy(self)
+        found.members = tuple(_wishing(member, wishes) for member in self.members)
+        return found
+
     def initial(self, batch_shape: tuple[int, ...] = ()) -> BankBelief:
         """p(c, s_0), before the first observation."""
         prior = torch.stack([given.log_prior for given in self._given])
@@ -153,6 +176,12 @@ class Bank(Filter):
         require_belief(belief, BankBelief)
         pairs = zip(self.members, belief.members, strict=True)
         return _mean(belief, [member.look_ahead(held) for member, held in pairs], 3)
+
+
+def _wishing(member: Filter, wishes: Wishes) -> Filter:
+    if not isinstance(member, WishingFilter):
+        raise ValueError(complain("make", "a filter that takes wishes", repr(member)))
+    return member.wishing(wishes)
 
 
 def _mean(

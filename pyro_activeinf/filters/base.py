@@ -87,6 +87,11 @@ class WishingFilter(Filter):
 
     @property
     @abstractmethod
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+
+    @property
+    @abstractmethod
     def wished(self) -> tuple[list[str], list[str]]:
         """Names of the sites that the model prefers something of, and of those of its habit."""
 
@@ -95,7 +100,7 @@ class WishingFilter(Filter):
         """The same filter with other preferences and habits; what was compiled is shared.
 
         Raises:
-            ValueError: for a site of which the model wishes nothing, or another number of values.
+            ValueError: for a site of which the model wishes nothing, or other values.
         """
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, one_batch
-from ..compile import Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
+from ..compile import NO_WISHES, Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import (
     Branches,
@@ -86,6 +86,11 @@ class ExactFilter(BranchingFilter, SweepingFilter, WishingFilter):
         if isinstance(self._compiled, Instead):
             return _wishing, (*made, self._compiled.wishes)
         return made
+
+    @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        return self._compiled.wishes if isinstance(self._compiled, Instead) else NO_WISHES
 
     @property
     def wished(self) -> tuple[list[str], list[str]]:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, nonnegative, positive_int
-from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
+from ..compile import NO_WISHES, Compiled, Instead, Programs, Tables, Wishes, preferred_sites
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
 from .base import WishingFilter, require_belief, require_programs
 from .factor_arrays import FactorArrays
@@ -127,6 +127,11 @@ class FactorizedFilter(WishingFilter):
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
         return self._compiled.habit()
+
+    @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        return self._compiled.wishes if isinstance(self._compiled, Instead) else NO_WISHES
 
     @property
     def wished(self) -> tuple[list[str], list[str]]:

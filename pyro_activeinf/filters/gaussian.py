@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from .._checks import batch_dims, complain, numbers, one_batch
-from ..compile import Linearized, LinearPrograms, Programs
+from ..compile import NO_WISHES, Linearized, LinearPrograms, Programs, Wishes
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
-from .base import SweepingFilter, require_belief
+from .base import SweepingFilter, WishingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
 from .gaussian_series import blur, moves, over_time, seen_vector
@@ -31,7 +31,7 @@ from .motion import action_index
 from .sweep import Prefixes
 
 
-class GaussianFilter(SweepingFilter):
+class GaussianFilter(SweepingFilter, WishingFilter):
     r"""A Gaussian belief for any program whose sites are Gaussian.
 
     .. math::
@@ -97,7 +97,32 @@ class GaussianFilter(SweepingFilter):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copied and pickled as what it is made of."""
-        return GaussianFilter, (self.model, self.anticipate)
+        made = GaussianFilter, (self.model, self.anticipate)
+        return made if self.wishes is NO_WISHES else (_wishing, (*made[1], self.wishes))
+
+    @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        return self._programs.wishes
+
+    @property
+    def wished(self) -> tuple[list[str], list[str]]:
+        """Names of the sites that the model prefers something of, and of those of its habit."""
+        return list(self._programs.preferred()), list(self._programs.usual())
+
+    def wishing(self, wishes: Wishes) -> GaussianFilter:
+        """The same filter with other preferences and habits; what was linearized is shared.
+
+        Args:
+            wishes: Gaussian preferences count in closed form, others by quadrature.
+
+        Raises:
+            ValueError: for a site of which the model wishes nothing, or another shape.
+        """
+        found = object.__new__(GaussianFilter)
+        found.__dict__.update(self.__dict__)
+        found.programs = found._programs = self._programs.wishing(wishes)
+        return found
 
     @property
     def linear(self) -> bool:
@@ -315,3 +340,7 @@ def expanded(belief: GaussianBelief, batch: torch.Size) -> GaussianBelief:
         return belief
     n = belief.mean.shape[-1]
     return replace(belief, mean=belief.mean.expand(*batch, n), cov=belief.cov.expand(*batch, n, n))
+
+
+def _wishing(model: Programs, anticipate: bool, wishes: Wishes) -> GaussianFilter:
+    return GaussianFilter(model, anticipate).wishing(wishes)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import by_site, complain, one_batch, positive_int
-from ..compile import Programs, Tables, Wishes, control_sizes
+from ..compile import Programs, Shape, Tables, Wishes, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import WishingFilter, require_belief
@@ -124,7 +124,7 @@ class HiddenMarkovFilter(WishingFilter):
 
     def habit(self) -> Mapping[str, Tensor]:
         """Log-probabilities of the model's habit: of ``action`` sites or of ``policy``."""
-        return {**self._states.habit(), **self._programs.wishes.habit}
+        return {**self._states.habit(), **self._programs.wishes.log_habit}
 
     @property
     def tables(self) -> Tables:
@@ -152,15 +152,21 @@ class HiddenMarkovFilter(WishingFilter):
         return Likelihood(self._programs.observe, states, (self.tables.joint_size,))
 
     @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        return self._programs.wishes
+
+    @property
     def wished(self) -> tuple[list[str], list[str]]:
         """Names of the sites that the model prefers something of, and of those of its habit."""
-        return self._programs.preferred(), list(self.habit())
+        return list(self._programs.preferred()), list(self.habit())
 
     def wishing(self, wishes: Wishes) -> HiddenMarkovFilter:
         """The same filter with other preferences and habits."""
         found = object.__new__(HiddenMarkovFilter)
         found.__dict__.update(self.__dict__)
-        found._programs = self._programs.wishing(wishes, self.habit())
+        usual: dict[str, Shape] = {name: len(each) for name, each in self.habit().items()}
+        found._programs = self._programs.wishing(wishes, usual)
         return found
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> JointBelief:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch, positive_int
-from ..compile import Programs, Wishes, compile_habit, control_sizes
+from ..compile import Programs, Shape, Wishes, compile_habit, control_sizes
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import WishingFilter, require_belief
@@ -136,19 +136,31 @@ class ParticleFilter(WishingFilter):
         """Log-probabilities of the model's habit over finite actions; else nothing."""
         finite = isinstance(self.actions, gym.spaces.Discrete | gym.spaces.MultiDiscrete)
         own = compile_habit(self.model, control_sizes(self.actions)) if finite else {}
-        return {**own, **self._programs.wishes.habit}
+        return {**own, **self._programs.wishes.log_habit}
+
+    @property
+    def wishes(self) -> Wishes:
+        """What was given, in place of what the model says."""
+        return self._programs.wishes
 
     @property
     def wished(self) -> tuple[list[str], list[str]]:
         """Names of the sites that the model prefers something of, and of those of its habit."""
-        return self._programs.preferred(), list(self.habit())
+        return list(self._programs.preferred()), list(self._usual())
 
     def wishing(self, wishes: Wishes) -> ParticleFilter:
         """The same filter with other preferences and habits."""
         found = object.__new__(ParticleFilter)
         found.__dict__.update(self.__dict__)
-        found._programs = self._programs.wishing(wishes, self.habit())
+        found._programs = self._programs.wishing(wishes, self._usual())
         return found
+
+    def _usual(self) -> dict[str, Shape]:
+        """Sites of the habit."""
+        if isinstance(self.actions, gym.spaces.Box):
+            some = getattr(self.model, "habit", None) is not None
+            return {"action": torch.Size(self.actions.shape)} if some else {}
+        return {name: len(log_probs) for name, log_probs in self.habit().items()}
 
     def initial(self, batch_shape: tuple[int, ...] = ()) -> ParticleBelief:
         """Draws of p(s_0), before the first observation."""

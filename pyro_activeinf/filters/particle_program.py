@@ -13,11 +13,11 @@ from pyro.nn import pyro_method
 from torch import Tensor
 
 from .._checks import complain, known_names, numbers, whole_numbers
-from ..compile import Programs, Site, Wishes, control_sizes
+from ..compile import NO_WISHES, Programs, Shape, Site, Wishes, control_sizes
 from ..compile.counted import CountedCategorical
 from ..compile.enumerate import ProgramError
-from ..compile.instead import require_fit
 from ..compile.program import depends_on_step
+from ..compile.wishes import require_fit
 from ..models.series import Observed, Series, finite_support, lay_out, observation_sites
 from ..models.unroll import draw_random_parameters, random_names
 from .motion import action_index
@@ -42,7 +42,7 @@ class ParticlePrograms:
 
     def __init__(self, model: Programs) -> None:
         self.model, self.random = model, random_names(model)
-        self.wishes = Wishes({}, {})  # in place of what the model prefers and does by habit
+        self.wishes = NO_WISHES  # in place of what the model prefers and does by habit
         shape = torch.Size((3, 2))  # particles and a batch
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             self._require_single_priors()
@@ -159,29 +159,31 @@ class ParticlePrograms:
 
     def _wished(self, name: str, values: Tensor) -> Tensor:
         """Log-preferences from outside at values of a site."""
-        site = self.outcomes[name].site
-        if site is None:
-            raise ValueError(complain(name, "a site of finitely many values", "a real one"))
-        return self.wishes.preferences[name].to(values.device)[site.index(values)]
+        wish, site = self.wishes.preferences[name], self.outcomes[name].site
+        if site is None or not isinstance(wish, Tensor):
+            return log_prob(wish, values)
+        return wish.to(values.device)[site.index(values)]
 
-    def preferred(self) -> list[str]:
-        """Observation sites of finitely many values that the model prefers something of."""
+    def preferred(self) -> dict[str, Shape]:
+        """Observation sites that the model prefers something of, at the first step."""
         with torch.random.fork_rng(devices=[]), torch.no_grad():
             shape = torch.Size((1,))
             states = self.initial(shape, self.draw_parameters(shape))
             look = Sampler(shape, parameters=self.draw_parameters(shape))
             look.run(self.observe, states)
             found = self.log_preference(0, {**states, **look.values})
-        return [name for name in found if name in self.outcomes and self.outcomes[name].site]
+        names = [name for name in found if name in self.outcomes]
+        kinds = {name: self.outcomes[name] for name in names}
+        events = {name: kind.event(look.values[name]) for name, kind in kinds.items()}
+        return {n: kind.site.size if kind.site else events[n] for n, kind in kinds.items()}
 
-    def wishing(self, wishes: Wishes, habit: Mapping[str, Tensor]) -> ParticlePrograms:
+    def wishing(self, wishes: Wishes, habit: Mapping[str, Shape]) -> ParticlePrograms:
         """The same programs with other preferences, and a habit that is that of the filter.
 
         Raises:
-            ValueError: for a site of which the model wishes nothing, or another number of values.
+            ValueError: for a site of which the model wishes nothing, or other values.
         """
-        sizes = {name: kind.site.size for name, kind in self.outcomes.items() if kind.site}
-        require_fit(wishes, self.preferred(), sizes, habit)
+        require_fit(wishes, self.preferred(), habit)
         found = copy(self)
         found.wishes = wishes
         return found

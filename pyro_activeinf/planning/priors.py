@@ -14,6 +14,7 @@ from torch import Tensor
 from .._checks import complain
 from ..compile.enumerate import HANDLERS
 from ..filters import Filter
+from ..filters.base import WishingFilter
 from ..records import Belief
 from .posterior import log_habit
 
@@ -96,11 +97,18 @@ def _counted_habit(policies: Tensor, filter: Filter) -> Tensor:
 def _real_habit(filter: Filter, policies: Tensor) -> Tensor:
     event = len(filter.actions.shape or ())  # type: ignore[union-attr]
     lead = policies.shape[: policies.dim() - event - 1]
-    habit = getattr(getattr(filter, "model", None), "habit", None)
-    if habit is None:
+    usual = _real_action(filter)
+    if usual is None:
         return policies.new_zeros(lead)
-    each = _action_distribution(habit).log_prob(policies)
+    each = usual.log_prob(policies)
     return each.reshape(*lead, -1).sum(-1)
+
+
+def _real_action(filter: Filter) -> Any:
+    """The distribution of an action by habit, as given from outside or by the model."""
+    given = filter.wishes.habit.get("action") if isinstance(filter, WishingFilter) else None
+    habit = getattr(getattr(filter, "model", None), "habit", None)
+    return _action_distribution(habit) if given is None and habit is not None else given
 
 
 def _action_distribution(habit: Any) -> Any:

@@ -1,14 +1,17 @@
 """What holds for every filter: one suite over a registry."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pyro
+import pyro.distributions as dist
 import pytest
 import torch
 from torch import Tensor
 
 from pyro_activeinf.bench.learning_worlds import LearningMaze
+from pyro_activeinf.compile import Wishes
 from pyro_activeinf.filters import (
     Bank,
     ExactFilter,
@@ -18,6 +21,7 @@ from pyro_activeinf.filters import (
     HiddenMarkovFilter,
     ParticleFilter,
 )
+from pyro_activeinf.filters.base import WishingFilter
 from pyro_activeinf.free_energy import Estimated, Exact, Nested
 from pyro_activeinf.models import TMaze
 from tests.filters.gaussian_programs import RealMaze
@@ -136,3 +140,19 @@ def test_other_types_are_named(carrier: Filter) -> None:
         carrier.update(carrier.initial(), wrong)
     with pytest.raises(TypeError, match="`batch_shape`: expected a tuple"):
         carrier.initial(wrong)
+
+
+def test_wishes_from_outside_replace_those_of_the_model(carrier: Filter) -> None:
+    if not isinstance(carrier, WishingFilter):
+        assert isinstance(carrier, Estimated)
+        return
+    assert carrier.wished[0] == ["reward"]
+    belief = carrier.update(carrier.initial(), {"position": 0})
+    real = isinstance(carrier, GaussianFilter)
+    wish = dist.Uniform(-1e9, 1e9) if real else torch.full((3,), -math.log(2e9))
+    flat = carrier.wishing(Wishes({"reward": wish}, {}))
+    assert float(flat.expected_free_energy(belief).pragmatic) == pytest.approx(-math.log(2e9))
+    assert float(carrier.expected_free_energy(belief).pragmatic) > -10.0
+    assert flat.wished == carrier.wished
+    with pytest.raises(ValueError, match="`preferences`: expected names among"):
+        carrier.wishing(Wishes({"sky": torch.zeros(3)}, {}))

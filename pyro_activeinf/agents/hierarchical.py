@@ -29,9 +29,10 @@ class HierarchicalAgent(Actor):
 
     An observation site of level i + 1 that has the name of an initial-state site of level i links
     the two; one that the level below names in ``prefer`` or ``habit`` sets its preferences or
-    habits to what is predicted there. A step of the level above lasts as many steps of the one
-    below as that level's ``steps_per_update`` says (or until its condition holds); then the level
-    above acts, and the level below begins anew in the context that is predicted.
+    habits to what is predicted there (log-probabilities, or the density of a real site). A step
+    of the level above lasts as many steps of the one below as that level's ``steps_per_update``
+    says (or until its condition holds); then the level above acts, and the level below begins anew
+    in the context that is predicted.
 
     .. math::
         F = \sum_i F_i, \qquad F_i = E_q[\log q(s_i|s_{i+1}) - \log p(s_i|s_{i+1})]
@@ -46,7 +47,8 @@ class HierarchicalAgent(Actor):
             lowest level; :class:`Highest` for worlds in which several levels act.
 
     Raises:
-        ValueError: where neighbors share no site.
+        ValueError: where neighbors share no site, for a filter that cannot be where it is, or for
+            wishes that the level below cannot take.
 
     Reference: Friston, Rosch, Parr, Price and Bowman (2017), "Deep temporal models and active
     inference", Neuroscience and Biobehavioral Reviews 77.
@@ -190,9 +192,10 @@ class HierarchicalAgent(Actor):
 
     def _scored(self, i: int, own: Belief, above: Belief) -> PolicyPosterior:
         floor = self.tower.floors[i]
+        planner, scored = floor.level.planner, floor.reporting
         if floor.wishes is None:
-            return floor.level.planner(floor.reporting.filter(), own)
-        return floor.wishes.plan(floor.level.planner, floor.reporting.filter(), own, above)
+            return planner(scored.filter(), scored.belief(own))
+        return floor.wishes.plan(planner, scored.filter(), scored.belief(own), above)
 
     def _timed(self, i: int) -> bool:
         """Whether what a level prefers differs from one of its time steps to another."""

@@ -42,7 +42,8 @@ class Level:
             a truth value, or one for each member of the batch.
         action_precision: of its actions, see :class:`~pyro_activeinf.Agent`.
         below: how sites that stand for the level below are scored: :class:`AsSeen` by default, or
-            by what that level reports of them, :class:`Enumerated` or :class:`Simulated`.
+            by what that level reports of them, :class:`Enumerated` or :class:`Simulated` (of
+            discrete levels, exact, factorized or hidden Markov; not for the lowest).
 
     Raises:
         ValueError: for a number of steps below one, or a negative precision.

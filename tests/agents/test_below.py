@@ -16,11 +16,14 @@ from torch import Tensor
 
 from pyro_activeinf import Agent, GenerativeModel, HierarchicalAgent
 from pyro_activeinf.agents import AsSeen, Below, Enumerated, Level, Simulated
-from pyro_activeinf.filters import ExactFilter, FactorizedFilter
+from pyro_activeinf.filters import (
+    ExactFilter,
+    FactorizedFilter,
+    HiddenMarkovFilter,
+    ParticleFilter,
+)
 from pyro_activeinf.models import LogPreferences
 from pyro_activeinf.planning import OpenLoop, Sophisticated
-
-from .test_hierarchical import Chained, chains
 
 STATES, CONTEXTS, PLACES, SEEN, STEPS = 3, 3, 2, 2, 2
 
@@ -189,15 +192,45 @@ def test_it_is_used_by_the_agent_and_made_anew_where_a_model_changes() -> None:
 
 
 @pytest.mark.parametrize(
-    "kinds", [(FactorizedFilter, ExactFilter), (ExactFilter, FactorizedFilter)]
+    "kinds",
+    [
+        (FactorizedFilter, ExactFilter),
+        (ExactFilter, FactorizedFilter),
+        (FactorizedFilter, FactorizedFilter),
+        (HiddenMarkovFilter, HiddenMarkovFilter),
+    ],
 )
-def test_reports_are_those_of_exact_levels(kinds: Any) -> None:
-    models = [Chained(chain, i) for i, chain in enumerate(chains([2, 3], 3, 0), 1)]
+def test_reports_are_those_of_exact_filters_of_the_same_models(kinds: Any) -> None:
+    models = Lower(2), Upper()
     low, high = (kind(model) for kind, model in zip(kinds, models, strict=True))
-    with pytest.raises(ValueError, match=r"`levels\[1\].below`: expected AsSeen\(\), or two"):
-        HierarchicalAgent(
-            [Level(models[0], filter=low), Level(models[1], filter=high, below=Enumerated())]
-        )
+    first = Level(models[0], OpenLoop(1), low, steps_per_update=STEPS)
+    found = HierarchicalAgent([first, Level(models[1], OpenLoop(2), high, below=Enumerated())])
+    exact = agent_of(2, Enumerated())
+    for agent in (found, exact):
+        agent.perceive({"o": 0, "sign": 1})
+        agent.perceive({"o": 1}, action=0)
+        agent.plan()
+    plans = [agent.posteriors[1].expected_free_energy for agent in (found, exact)]
+    torch.testing.assert_close(*plans, atol=1e-10, rtol=0.0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_particles_and_real_sites_report_nothing(which: int) -> None:
+    models = [Lower(2), Upper()]
+    filters: list[Any] = [None, None]
+    filters[which] = ParticleFilter(models[which], num_particles=10)
+    each = zip(models, filters, (AsSeen(), Enumerated()), strict=True)
+    levels = [Level(model, OpenLoop(1), kind, below=below) for model, kind, below in each]
+    told = r"`levels\[1\].below`: expected AsSeen\(\), or two .* Leave `below` out"
+    with pytest.raises(ValueError, match=told):
+        HierarchicalAgent(levels)
+
+
+def test_nothing_is_below_the_lowest_level() -> None:
+    low = Level(Lower(2), OpenLoop(1), below=Enumerated())
+    told = r"`levels\[0\].below`: expected AsSeen\(\), for no level is below the lowest"
+    with pytest.raises(ValueError, match=told):
+        HierarchicalAgent([low, Upper()])
 
 
 def test_gradients_reach_what_is_seen_below() -> None:

@@ -54,6 +54,7 @@ class Recorder:
                 "complexity": terms.complexity,
                 "accuracy": terms.accuracy,
                 "per_site": dict(terms.per_site),
+                "complexity_per_site": dict(terms.complexity_per_site),
                 "messages": belief.messages if isinstance(belief, HierarchicalBelief) else {},
             }
         )
@@ -96,7 +97,8 @@ class Recorder:
             free_energy=FreeEnergyTerms(
                 self._column("complexity", torch.nan),
                 self._column("accuracy", torch.nan),
-                self._columns("per_site", torch.nan),
+                self._columns("per_site", 0.0),
+                self._columns("complexity_per_site", 0.0),
             ),
             plan=ExpectedFreeEnergyTerms(self._column("plan", torch.nan), self.sites),
             action_probs=self._column("action_probs", torch.nan),
@@ -130,7 +132,7 @@ class Recorder:
     def _stack(self, values: Sequence[Tensor | None], missing: float) -> Tensor:
         """Stack along time, after the batch dims; entries that are absent are filled."""
         pattern = next(value for value in values if value is not None)
-        if pattern.is_floating_point():
+        if missing == -1 and pattern.is_floating_point():
             missing = torch.nan
         filler = torch.full_like(pattern, missing)
         filled = [filler if value is None else value for value in values]

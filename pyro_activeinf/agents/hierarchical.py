@@ -11,6 +11,7 @@ from torch import Tensor
 
 from .._checks import batch_dims, complain
 from ..compile import Settled, depends_on_step
+from ..filters.context import ImpossibleObservation
 from ..records import Belief, PolicyPosterior
 from . import keeping_levels
 from .actor import Actor
@@ -95,7 +96,10 @@ class HierarchicalAgent(Actor):
         seen = by_level(self.tower, observation)
         with Settled():
             before = self._before(action)
-            after, accuracy = self._seen(before, seen)
+            try:
+                after, accuracy = self._seen(before, seen)
+            except ImpossibleObservation as error:
+                raise _impossible(seen, before) from error
             surprise = self.tower.surprise(before, after)
         self.states = after
         self.posteriors, self.actions = {}, {}
@@ -283,3 +287,18 @@ class HierarchicalAgent(Actor):
         keeping_levels.restore(agent, kept)
         keeping_levels.resume(agent, kept, levels)
         return agent
+
+
+def _impossible(
+    seen: Mapping[int, dict[str, Any]], states: Sequence[LevelState]
+) -> ImpossibleObservation:
+    """The error for what cannot have been seen, with what it was and where levels are."""
+    values = {f"level{i + 1}/{n}": value for i, part in seen.items() for n, value in part.items()}
+    ticks = {f"level {i}": int(state.ticks.max()) - 1 for i, state in enumerate(states, 1)}
+    way_out = (
+        "The beliefs are unchanged. Give likelihoods, transitions or links some noise, or the "
+        "level a longer clock: where it begins anew, it is where its initial says."
+    )
+    expected = "one of positive probability under what all levels believe"
+    got = f"{values} with probability 0 at time steps {ticks}"
+    return ImpossibleObservation(complain("observation", expected, got, way_out))

@@ -30,7 +30,8 @@ def to_arviz(source: object, draws: int = 100) -> InferenceData | DataTree:
     - ``beliefs``: the probabilities of each state site over ``<site>_value``; of a real one the
       mean under its name and the standard deviation as ``<site>_spread``, over ``<site>_dim_0``,
       .. (draws are then Gaussian with these moments);
-    - ``free_energy``: ``free_energy``, ``complexity``, ``accuracy`` and ``accuracy_per_site``;
+    - ``free_energy``: ``free_energy``, ``complexity``, ``accuracy``, ``accuracy_per_site``, and of
+      a hierarchy ``free_energy_per_level``;
     - ``expected_free_energy``: of the plan, under q(pi): ``pragmatic``, ``epistemic``,
       ``novelty``, ``risk``, ``ambiguity``, ``total``, and each as ``<term>_per_site``;
     - ``policies``: ``action_probs`` over ``action`` (``action_0``, .. for several controls); where

@@ -108,7 +108,12 @@ def _free_energy(source: Trajectory) -> Dataset:
     if terms.per_site:
         stacked = torch.stack([*terms.per_site.values()], -1)
         variables["accuracy_per_site"] = _variable(source, stacked, "site", attrs=NATS)
-    return _dataset(source, variables, {"site": [*terms.per_site]})
+    levels = {i: part.total for i, part in terms.per_level.items() if i is not None}
+    if source.messages:
+        stacked = torch.stack([*levels.values()], -1)
+        variables["free_energy_per_level"] = _variable(source, stacked, "level", attrs=NATS)
+    coords = {"level": [*levels]} if source.messages else {}
+    return _dataset(source, variables, {"site": [*terms.per_site], **coords})
 
 
 def _expected_free_energy(source: Trajectory) -> Dataset:

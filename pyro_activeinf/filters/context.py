@@ -163,9 +163,13 @@ def weighed(log_evidence: Tensor, log_prior: Tensor, step: int) -> Tensor:
     return joint - total.unsqueeze(-1)
 
 
-def impossible_from_above(step: int) -> ValueError:
+class ImpossibleObservation(ValueError):
+    """What was seen has probability zero under what the level above predicts."""
+
+
+def impossible_from_above(step: int) -> ImpossibleObservation:
     """The error for what cannot have been seen under what the level above predicts."""
-    return ValueError(
+    return ImpossibleObservation(
         complain(
             "observation",
             "one of positive probability under what the level above predicts",

@@ -137,6 +137,7 @@ class Trajectory:
                 move(terms.complexity),
                 move(terms.accuracy),
                 {name: move(value) for name, value in terms.per_site.items()},
+                {name: move(value) for name, value in terms.complexity_per_site.items()},
             ),
             plan=ExpectedFreeEnergyTerms(move(self.plan.values), self.plan.sites),
             action_probs=move(self.action_probs),

@@ -16,8 +16,16 @@ from pyro_activeinf import (
     rollout,
     to_arviz,
 )
-from pyro_activeinf.agents import Level
-from pyro_activeinf.models import POMDP, RoomLegs, RoomWalk, TMaze
+from pyro_activeinf._recorder import Recorder
+from pyro_activeinf.agents import Highest, Level
+from pyro_activeinf.models import (
+    POMDP,
+    ReadingPage,
+    ReadingSentence,
+    RoomLegs,
+    RoomWalk,
+    TMaze,
+)
 from pyro_activeinf.planning import OpenLoop
 
 from .flattened import Array, Chain, conditional_kl, joint
@@ -304,6 +312,42 @@ def test_it_lives_in_a_world_and_is_recorded() -> None:
     assert sites == ["level1/position", "level1/reward"]
 
 
+@pytest.mark.parametrize("envs", [0, 3])
+def test_free_energy_is_recorded_level_by_level(envs: int) -> None:
+    pyro.set_rng_seed(0)
+    page, sentence = Level(ReadingPage(), OpenLoop(1), steps_per_update=3), ReadingSentence()
+    agent = HierarchicalAgent([page, Level(sentence, OpenLoop(1))], Highest())
+    name = "pyro_activeinf/Reading-v0"
+    env = gym.make_vec(name, num_envs=envs) if envs else gym.make(name)
+    found = rollout(agent, env, steps=7, progress=False)
+    terms = found.free_energy
+    assert list(terms.per_level) == [1, 2]
+    assert float(terms.per_level[2].total.abs().max()) > 0.1
+    summed = sum(part.total for part in terms.per_level.values())
+    torch.testing.assert_close(summed, terms.total, atol=1e-5, rtol=0.0)
+    last = agent.belief.terms.per_level[1].total  # type: ignore[union-attr]
+    torch.testing.assert_close(terms.per_level[1].total[..., -1], last)
+    levels = to_arviz(found)["free_energy"]["free_energy_per_level"]
+    assert levels["level"].values.tolist() == [1, 2]
+    np.testing.assert_allclose(levels.sum("level"), terms.total, atol=1e-5)
+    if envs:
+        one = found.member(1).free_energy.per_level[2].total
+        torch.testing.assert_close(one, terms.per_level[2].total[1])
+
+
+def test_a_level_that_was_not_shown_anything_has_its_share_all_the_same() -> None:
+    agent = HierarchicalAgent([Level(TMaze(), OpenLoop(1), steps_per_update=5), Place()])
+    recorder = Recorder(keep_policies=False)
+    for seen in ({"position": 0, "reward": 0}, {}, {"position": 3}):
+        belief = agent.perceive(seen, action=3 if recorder.rows else None)
+        recorder.perceived(0, {}, belief)
+        recorder.acted(torch.tensor(3), torch.tensor(0.0))
+        recorder.rows[-1] |= {"plan": torch.zeros(4, 1), "action_probs": torch.ones(1)}
+    terms = recorder.trajectory().free_energy
+    summed = sum(part.total for part in terms.per_level.values())
+    torch.testing.assert_close(summed, terms.total, atol=1e-6, rtol=0.0)
+
+
 @pytest.mark.parametrize("wide", [0, 1])
 def test_levels_of_different_precision_meet(wide: int) -> None:
     def agent(*wide: int) -> HierarchicalAgent:
@@ -339,3 +383,15 @@ def test_observations_that_do_not_fit_change_nothing(observation: object, told: 
     with pytest.raises((TypeError, ValueError), match=told):
         agent.perceive(observation, action=torch.zeros(3, dtype=torch.long))  # type: ignore[arg-type]
     assert agent.belief is belief
+
+
+def test_what_is_impossible_is_told_with_all_that_was_seen_and_when() -> None:
+    agent = HierarchicalAgent([Level(TMaze(), OpenLoop(1), steps_per_update=2), Place()])
+    agent.perceive({"position": 0, "reward": 0})
+    agent.perceive({"position": 3}, action=3)
+    before = agent.belief
+    told = r"{'level1/position': 1} with probability 0 at time steps {'level 1': 0, 'level 2': 1}"
+    with pytest.raises(ValueError, match=told):
+        agent.perceive({"position": 1}, action=1)  # where the maze begins anew
+    assert agent.belief is before
+    agent.perceive({"position": 0}, action=1)

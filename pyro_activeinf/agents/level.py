@@ -46,7 +46,8 @@ class Level:
             discrete levels, exact, factorized or hidden Markov; not for the lowest).
 
     Raises:
-        ValueError: for a number of steps below one, or a negative precision.
+        ValueError: for a number of steps below one, a negative precision, or the filter of another
+            model.
         TypeError: for a model, a planner, a filter or a condition that is none.
 
     Example:
@@ -72,6 +73,10 @@ class Level:
             raise TypeError(complain("planner", "a planner", repr(self.planner)))
         if not isinstance(self.filter, Filter | None):
             raise TypeError(complain("filter", "a filter of the model, or None", repr(self.filter)))
+        own: Any = getattr(self.filter, "model", self.model)
+        if type(own) is not type(self.model):
+            expected = f"a filter of the level's model, a {type(self.model).__name__}"
+            raise ValueError(complain("filter", expected, f"one of a {type(own).__name__}"))
         if self.until is not None and not callable(self.until):
             raise TypeError(complain("until", "a function of the own belief", repr(self.until)))
         if not isinstance(self.below, Below):

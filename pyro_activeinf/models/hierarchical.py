@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from .._checks import complain, positive_int
 from ..flows import NormalizingFlow
-from .level_links import BernoulliLink, GaussianLink, features, merged, shown
+from .level_links import BernoulliLink, GaussianLink, features, merged, shown, vectors
 
 
 class HierarchicalVariational(PyroModule):
@@ -39,10 +39,12 @@ class HierarchicalVariational(PyroModule):
         binary: whether x are zeros and ones (or shares of them); else they are real.
 
     Attributes:
-        guide: the recognition model, a Pyro guide that shares the links between levels.
+        guide: the recognition model, a Pyro guide that shares the links between levels. Its
+            parameters are its own: move or convert both, ``model.to(..); model.guide.to(..)``.
 
     Raises:
-        ValueError: for fewer than two lengths, or sizes below one.
+        ValueError: for fewer than two lengths, or sizes below one; on a call, for anything but
+            rows of x of this length.
 
     Reference: Sonderby, Raiko, Maaloe, Sonderby and Winther (2016), "Ladder variational
     autoencoders", eqs. 11-14; Rezende and Mohamed (2015) for the flows.
@@ -84,13 +86,15 @@ class HierarchicalVariational(PyroModule):
     def prior(self, level: int, above: Tensor | None) -> tuple[Tensor, Tensor]:
         """loc and scale of p(z_i | z_{i+1}), ``(*batch, dim)``; of N(0, I) at the top."""
         if above is None:
-            like = next(self.show.parameters())
+            like = self.like
             return like.new_zeros(self.dims[level]), like.new_ones(self.dims[level])
         return self.links[level - 1](above)
 
     def forward(self, x: Tensor | None = None, size: int = 1) -> Tensor:
         """The model; returns x, ``(n, dims[0])``."""
-        rows = size if x is None else len(_rows("x", x, self.dims[0]))
+        if x is not None:
+            x = vectors("x", x, self.dims[0], self.like)
+        rows = positive_int("size", size) if x is None else len(x)
         with pyro.plate("rows", rows):
             z = _sampled(self.depth, *self.prior(self.depth, None))
             for level in range(self.depth - 1, 0, -1):
@@ -103,20 +107,25 @@ class HierarchicalVariational(PyroModule):
         Raises:
             ValueError: for a level that is not there, or vectors of another length.
         """
-        if not 1 <= level <= self.depth:
-            raise ValueError(complain("level", f"a level from 1 to {self.depth}", level))
-        z = _rows("z", z, self.dims[level])
+        self._require_level(level)
+        z = vectors("z", z, self.dims[level], self.like, rows=False)
         for lower in range(level - 1, 0, -1):
             z = self.prior(lower, z)[0]
         return shown(self.show, z).mean
 
     def recognize(self, x: Tensor, draws: int = 1) -> dict[int, Tensor]:
-        """Draws of each level's z given x: level to ``(draws, n, dim)``."""
-        trace = self._traced(self.guide, draws, x)
+        """Draws of each level's z given x: level to ``(draws, n, dim)``.
+
+        Raises:
+            ValueError: for anything but rows of finite x, in [0, 1] where they are binary.
+        """
+        x = self.checked(x)
+        trace = self._traced(self.guide, positive_int("draws", draws), x)
         return {level: trace.nodes[f"level{level}/z"]["value"] for level in self._levels()}
 
     def reconstruct(self, x: Tensor, level: int = 1) -> Tensor:
         """The mean of x' given one draw of z of a level, recognized from x: ``(n, dims[0])``."""
+        self._require_level(level)
         return self.decode(self.recognize(x)[level].squeeze(0), level)
 
     def bound(self, x: Tensor, draws: int = 100) -> Tensor:
@@ -127,6 +136,7 @@ class HierarchicalVariational(PyroModule):
         Reference: Burda, Grosse and Salakhutdinov (2016), "Importance weighted autoencoders",
         eq. 8.
         """
+        x = self.checked(x)
         guide = self._traced(self.guide, positive_int("draws", draws), x)
         model = self._traced(poutine.replay(self, trace=guide), draws, x)
         for trace in (guide, model):
@@ -135,6 +145,29 @@ class HierarchicalVariational(PyroModule):
         weights = sum(model.nodes[n]["log_prob"] - guide.nodes[n]["log_prob"] for n in names)
         weights = weights + model.nodes["level1/x"]["log_prob"]
         return weights.logsumexp(0) - math.log(draws)
+
+    @property
+    def like(self) -> Tensor:
+        """A tensor of the type and on the device of the model's parameters."""
+        return next(self.show.parameters())
+
+    def checked(self, x: Any) -> Tensor:
+        """Rows of x that can have been seen, ``(n, dims[0])``.
+
+        Raises:
+            ValueError: for other shapes, for numbers that are not finite, or beyond [0, 1] where
+                x are binary.
+        """
+        x = vectors("x", x, self.dims[0], self.like)
+        binary = isinstance(self.show, BernoulliLink)
+        if not bool(((x >= 0) & (x <= 1) if binary else x.isfinite()).all()):
+            expected = "zeros and ones, or shares of them" if binary else "finite numbers"
+            raise ValueError(complain("x", expected, f"numbers from {x.min()} to {x.max()}"))
+        return x
+
+    def _require_level(self, level: int) -> None:
+        if level not in self._levels():
+            raise ValueError(complain("level", f"a level from 1 to {self.depth}", repr(level)))
 
     def _levels(self) -> range:
         return range(1, self.depth + 1)
@@ -164,7 +197,13 @@ class Recognition(PyroModule):
     def forward(self, x: Tensor, size: int = 1) -> Mapping[int, Tensor]:
         """Sample every level given rows ``x (n, dims[0])``: level to z."""
         model: HierarchicalVariational = self.__dict__["model"]
-        inner, z, found = self._up(_rows("x", x, model.dims[0])), None, {}
+        like = next(self.read.parameters())
+        if (like.dtype, like.device) != (model.like.dtype, model.like.device):
+            expected, got = (f"parameters {p.dtype} on {p.device}" for p in (model.like, like))
+            way_out = "Move or convert both: model.to(..) and model.guide.to(..)."
+            raise ValueError(complain("guide", f"{expected}, as the model has", got, way_out))
+        x = vectors("x", x, model.dims[0], like)
+        inner, z, found = self._up(x), None, {}
         with pyro.plate("rows", len(x)):
             for level in range(model.depth, 0, -1):
                 read = self.read[level - 1](inner[level - 1])
@@ -187,10 +226,3 @@ class Recognition(PyroModule):
 
 def _sampled(level: int, loc: Tensor, scale: Tensor) -> Tensor:
     return pyro.sample(f"level{level}/z", dist.Normal(loc, scale).to_event(1))
-
-
-def _rows(name: str, values: Tensor, width: int) -> Tensor:
-    if not isinstance(values, Tensor) or values.dim() < 1 or values.shape[-1] != width:
-        got = tuple(values.shape) if isinstance(values, Tensor) else repr(values)
-        raise ValueError(complain(name, f"a tensor of vectors of length {width}", got))
-    return values

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
+from .._checks import complain, numbers
+
 SMALLEST_SCALE = 1e-3
 ONE = math.log(math.e - 1.0)  # softplus(ONE) = 1
 
@@ -69,6 +71,20 @@ def shown(link: nn.Module, given: Tensor) -> Any:
         return dist.Bernoulli(logits=link(given), validate_args=False).to_event(1)
     loc, scale = link(given)
     return dist.Normal(loc, scale).to_event(1)
+
+
+def vectors(name: str, values: Any, width: int, like: Tensor, *, rows: bool = True) -> Tensor:
+    """Vectors as numbers of the kind that networks take: ``(n, width)``, or any ``(.., width)``.
+
+    Raises:
+        ValueError: for other shapes, or no row at all.
+    """
+    found = numbers(name, values)
+    dims = found.dim() == 2 and len(found) > 0 if rows else found.dim() > 0
+    if not dims or found.shape[-1] != width:
+        what = f"rows of shape (n, {width})" if rows else f"vectors of length {width}"
+        raise ValueError(complain(name, what, f"shape {tuple(found.shape)}"))
+    return found.to(like)
 
 
 def merged(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:

@@ -69,7 +69,11 @@ class PredictiveCoding:
 
         A step that would raise F of a row is not taken, and its rate is halved from then on; it
         grows again by a tenth with each step that is taken.
+
+        Raises:
+            ValueError: for anything but rows of finite x, in [0, 1] where they are binary.
         """
+        x = self.model.checked(x)
         z = self._predicted(len(x))
         rate = x.new_full((len(x), 1), self.rate)
         energy, slope = self._slope(x, z)
@@ -113,7 +117,14 @@ class PredictiveCoding:
         return {level: error.detach() for level, error in found.items()}
 
     def covariance(self, x: Tensor, coded: Coded) -> Tensor:
-        """Of all levels in a row, the lowest first, ``(n, dims, dims)``: the inverse curvature."""
+        """Of all levels in a row, the lowest first, ``(n, dims, dims)``: the inverse curvature.
+
+        Args:
+            x: the rows that ``coded`` was inferred from.
+        """
+        x = self.model.checked(x)
+        if len(x) != len(coded.means[1]):
+            raise ValueError(complain("x", f"the {len(coded.means[1])} rows of coded", len(x)))
         z = torch.cat([coded.means[level] for level in sorted(coded.means)], -1)
         curvature = vmap(jacrev(grad(self.energy, argnums=1), argnums=1))(x, z)
         return torch.linalg.inv(curvature.detach())

@@ -31,6 +31,13 @@ def test_what_is_no_level_is_refused(arguments: dict[str, Any], told: str) -> No
         Level(**arguments)
 
 
+def test_a_filter_of_another_model_is_refused() -> None:
+    with pytest.raises(
+        ValueError, match=r"`filter`: expected .* a RoomWalk, got one of a RoomLegs"
+    ):
+        Level(RoomWalk(), filter=ExactFilter(RoomLegs()))
+
+
 @pytest.mark.parametrize("told", [True, np.array([True, True]), torch.tensor([True, True])])
 def test_a_condition_ends_a_step_early(told: Any) -> None:
     level = Level(RoomWalk(), steps_per_update=3, until=lambda _: told)

@@ -160,9 +160,9 @@ def test_levels_of_the_wrong_kind_are_refused() -> None:
     model = Regimes(systems(3), PRIOR)
     with pytest.raises(ValueError, match=r"`levels\[1\].filter`: expected an exact, factorized"):
         HierarchicalAgent([Weather(), Level(model, filter=Bank(model))])
-    plain = GaussianFilter(Bank(model).members[0].model)  # type: ignore[attr-defined]
+    member = Bank(model).members[0].model  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match=r"one of \['s'\], got \['regime'\]"):
-        HierarchicalAgent([Level(model, filter=plain), Weather()])
+        HierarchicalAgent([Level(member, filter=GaussianFilter(member)), Weather()])
 
 
 def test_a_level_with_real_sites_has_a_bank_by_itself() -> None:

@@ -3,13 +3,14 @@
 import copy
 from typing import Any
 
+import numpy as np
 import pyro
 import pytest
 import torch
 
 from pyro_activeinf import VariationalFreeEnergy
 from pyro_activeinf.learning import fit
-from pyro_activeinf.models import HierarchicalVariational
+from pyro_activeinf.models import HierarchicalVariational, PredictiveCoding
 from tests.chain import Balanced, free_energies, make_exact, posterior
 
 
@@ -95,7 +96,58 @@ def test_lengths_that_are_none_are_refused(dims: object) -> None:
 
 
 def test_vectors_of_another_length_are_refused(chain: HierarchicalVariational) -> None:
-    with pytest.raises(ValueError, match="`x`: expected a tensor of vectors of length 4"):
+    with pytest.raises(ValueError, match=r"`x`: expected rows of shape \(n, 4\), got shape"):
         chain(torch.zeros(2, 3))
     with pytest.raises(ValueError, match="`level`: expected a level from 1 to 3"):
         chain.decode(torch.zeros(2, 3), level=4)
+
+
+WRONG: list[tuple[Any, str]] = [
+    (torch.zeros(4), r"`x`: expected rows of shape \(n, 4\), got shape \(4,\)"),
+    (torch.zeros(2, 3, 4), r"got shape \(2, 3, 4\)"),
+    (torch.zeros(0, 4), r"got shape \(0, 4\)"),
+    ("pixels", "`x`: expected numbers"),
+    (torch.full((2, 4), torch.nan), "`x`: expected finite numbers"),
+]
+
+
+@pytest.mark.parametrize(("x", "told"), WRONG)
+def test_what_cannot_have_been_seen_is_refused(
+    chain: HierarchicalVariational, x: Any, told: str
+) -> None:
+    for ask in (chain.bound, chain.recognize, chain.reconstruct, PredictiveCoding(chain).infer):
+        with pytest.raises(ValueError, match=told):
+            ask(x)
+
+
+def test_shares_of_ink_are_from_none_to_all() -> None:
+    model = HierarchicalVariational([4, 2], hidden_dim=3, flow_length=1, binary=True)
+    assert model.bound(torch.full((2, 4), 0.5), draws=3).shape == (2,)
+    with pytest.raises(ValueError, match="`x`: expected zeros and ones, or shares of them"):
+        model.bound(torch.full((2, 4), 2.0))
+
+
+@pytest.mark.parametrize("x", [np.ones((3, 4)), torch.ones(3, 4, dtype=torch.long)])
+def test_numbers_of_any_kind_are_taken(chain: HierarchicalVariational, x: Any) -> None:
+    pyro.set_rng_seed(0)
+    found = chain.bound(x, draws=5)
+    pyro.set_rng_seed(0)
+    assert torch.equal(found, chain.bound(torch.ones(3, 4), draws=5))
+    assert chain(x).shape == (3, 4)
+
+
+def test_sizes_draws_and_levels_are_checked(chain: HierarchicalVariational) -> None:
+    with pytest.raises(ValueError, match="`size`: expected an integer of at least 1"):
+        chain(size=0)
+    with pytest.raises(ValueError, match="`draws`: expected an integer of at least 1"):
+        chain.recognize(torch.ones(3, 4), draws=0)
+    with pytest.raises(ValueError, match="`level`: expected a level from 1 to 3, got 9"):
+        chain.reconstruct(torch.ones(3, 4), level=9)
+
+
+def test_a_guide_of_another_type_is_told(chain: HierarchicalVariational) -> None:
+    chain.float()
+    with pytest.raises(ValueError, match=r"`guide`: expected .*float32.* Move or convert both"):
+        chain.bound(torch.ones(3, 4))
+    chain.guide.float()
+    assert chain.bound(torch.ones(3, 4)).dtype == torch.float32

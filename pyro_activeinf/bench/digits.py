@@ -10,8 +10,9 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,6 +50,7 @@ class Trained:
     free_energy: float
     per_level: dict[str, float]  # KL of each level
     active: dict[str, int]  # units of each level that depend on the digit
+    free_bits: float = FREE_BITS  # nats of each level that cost nothing in training
 
 
 def digits() -> tuple[Tensor, Tensor]:
@@ -73,7 +75,9 @@ def digits() -> tuple[Tensor, Tensor]:
     return pixels[:-HELD_OUT], pixels[-HELD_OUT:]
 
 
-def train(arm: str, seed: int, steps: int = STEPS) -> tuple[HierarchicalVariational, Trained]:
+def train(
+    arm: str, seed: int, steps: int = STEPS, free_bits: float = FREE_BITS
+) -> tuple[HierarchicalVariational, Trained]:
     """Train one model, and look at it."""
     seen, held_out = digits()
     pyro.set_rng_seed(seed)
@@ -81,7 +85,8 @@ def train(arm: str, seed: int, steps: int = STEPS) -> tuple[HierarchicalVariatio
     levels = [f"level{level}/z" for level in range(1, model.depth + 1)]
     warm = annealing.Linear(steps // 4)
     loss = VariationalFreeEnergy(
-        weight=dict.fromkeys(levels, warm), free_bits=dict.fromkeys(levels, FREE_BITS)
+        weight=dict.fromkeys(levels, warm),
+        free_bits=dict.fromkeys(levels, free_bits) if free_bits else None,
     )
     fit(
         model,
@@ -97,7 +102,7 @@ def train(arm: str, seed: int, steps: int = STEPS) -> tuple[HierarchicalVariatio
         compile=steps >= 1000,  # compiling costs as much as some hundred steps
         clip_norm=200.0 * len(seen),
     )
-    return model, looked_at(model, arm, seed, held_out)
+    return model, replace(looked_at(model, arm, seed, held_out), free_bits=free_bits)
 
 
 def looked_at(model: HierarchicalVariational, arm: str, seed: int, x: Tensor) -> Trained:
@@ -116,7 +121,13 @@ def looked_at(model: HierarchicalVariational, arm: str, seed: int, x: Tensor) ->
 
 
 def summary(trained: Sequence[Trained]) -> dict[str, Any]:
-    """Bounds of each arm, seed by seed, what flows add to each, and how little a level holds."""
+    """Bounds of each arm, seed by seed, what flows add to each, and how little a level holds.
+
+    The same without free bits: bounds, and how much any level above the lowest holds then.
+    """
+    bare, trained = (
+        [one for one in trained if bool(one.free_bits) is some] for some in (False, True)
+    )
     bounds = {arm: [one.bound for one in trained if one.arm == arm] for arm in ARMS}
     energies = {arm: [one.free_energy for one in trained if one.arm == arm] for arm in ARMS}
     gain = np.subtract(bounds["flows"], bounds["Gaussian"])
@@ -128,6 +139,12 @@ def summary(trained: Sequence[Trained]) -> dict[str, Any]:
         "spread": {arm: _spread(values) for arm, values in bounds.items()},
         "least_kl": min(min(one.per_level.values()) for one in trained),
         "idle units": sum(sum(DIMS[1:]) - sum(one.active.values()) for one in trained),
+        "without free bits": {
+            "bounds": {arm: [one.bound for one in bare if one.arm == arm] for arm in ARMS},
+            "most KL above the lowest level": max(
+                (max([*one.per_level.values()][1:]) for one in bare), default=None
+            ),
+        },
     }
 
 
@@ -137,9 +154,10 @@ def _spread(values: Sequence[float]) -> float:
 
 
 def figure_of(trained: Sequence[Trained], model: HierarchicalVariational) -> Figure:
-    """Bounds and levels as dots for each seed; digits as the model has them."""
+    """Bounds and levels as dots for each seed, with free bits; digits as the model has them."""
     from matplotlib.figure import Figure
 
+    trained = [one for one in trained if one.free_bits]
     page = Figure(figsize=(7.2, 5.6), layout="constrained")
     parts: Any = page.subfigures(2, 1, height_ratios=[1, 1.6])
     top, bottom = parts
@@ -197,7 +215,7 @@ def _row(pixels: Tensor) -> Any:
 
 
 def run(output: Path, seeds: int = 5, steps: int = STEPS, progress: bool = True) -> list[Trained]:
-    """Train both arms from every seed; write ``digits.json`` and ``digits.png``.
+    """Train both arms from every seed, with free bits and without; write what came of it.
 
     Raises:
         OSError: the folder cannot be made or written to.
@@ -206,10 +224,11 @@ def run(output: Path, seeds: int = 5, steps: int = STEPS, progress: bool = True)
     trained: list[Trained] = []
     shown: HierarchicalVariational | None = None
     for seed in tqdm(range(seeds), disable=not progress, unit="seed"):
-        for arm in ARMS:
-            model, found = train(arm, seed, steps)
+        for arm, free_bits in product(ARMS, (FREE_BITS, 0.0)):
+            model, found = train(arm, seed, steps, free_bits)
             trained.append(found)
-            shown = model if arm == "flows" and shown is None else shown
+            wanted = arm == "flows" and free_bits > 0 and shown is None
+            shown = model if wanted else shown
     content = {"summary": summary(trained), "trained": [asdict(one) for one in trained]}
     text = json.dumps(content, indent=1) + "\n"
     write(output / "digits.json", lambda path: path.write_text(text))

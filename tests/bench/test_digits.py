@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -34,7 +36,7 @@ def test_digits_are_drawn_once_and_kept_apart(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.usefixtures("tiny")
 def test_results_are_kept(tmp_path: Path) -> None:
     trained = digits.run(tmp_path, seeds=1, steps=4, progress=False)
-    assert [one.arm for one in trained] == list(digits.ARMS)
+    assert {(one.arm, one.free_bits) for one in trained} == set(product(digits.ARMS, (0.5, 0.0)))
     for one in trained:
         assert one.free_energy > -one.bound > 0  # one draw bounds less tightly than several
         assert one.active.keys() == one.per_level.keys()
@@ -61,7 +63,10 @@ def test_the_summary_says_what_flows_add() -> None:
             ("flows", 1, -20.0, 1.0),
         ]
     ]
-    found = digits.summary(trained)
+    silent = [replace(one, free_bits=0.0, bound=-30.0) for one in trained[:2]]
+    found = digits.summary([*trained, *silent])
+    bare = {"Gaussian": [-30.0], "flows": [-30.0]}
+    assert found["without free bits"] == {"bounds": bare, "most KL above the lowest level": 1.0}
     assert (found["gain"], found["least gain"], found["gain in free energy"]) == (1.5, 1.0, 1.5)
     assert found["spread"] == {"Gaussian": pytest.approx(math.sqrt(0.5)), "flows": 0.0}
     assert found["least_kl"] == 0.4

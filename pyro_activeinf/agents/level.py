@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,8 +21,10 @@ from .below import AsSeen, Below
 PROGRAMS = "initial", "transition", "observe"
 
 
-def next_action() -> Planner:
-    """A step of variational inference over the next actions."""
+def next_action(actions: gym.Space[Any] | None) -> Planner:
+    """Variational inference over the next actions: a step of it is exact where they are counted."""
+    if isinstance(actions, gym.spaces.Box):
+        return Variational(horizon=1, steps=30, precision=16.0, restarts=4)
     return Variational(horizon=1, steps=1, precision=16.0)
 
 
@@ -31,8 +34,9 @@ class Level:
 
     Args:
         model: an ordinary :class:`~pyro_activeinf.GenerativeModel`.
-        planner: scores its policies; by default the next actions by a step of variational
-            inference, ``Variational(horizon=1, steps=1, precision=16.0)``.
+        planner: scores its policies; by default the next actions by variational inference: by
+            one step of the natural gradient, ``Variational(horizon=1, steps=1, precision=16.0)``,
+            or along gradients from four starts where they are real (``steps=30, restarts=4``).
         filter: carries its belief: exact, factorized, hidden Markov, particle or linear Gaussian,
             and for a lowest level a :class:`~pyro_activeinf.filters.Bank`. By default an exact
             one, or what ``filters.auto`` picks for a model with real sites; for a lowest level
@@ -57,7 +61,7 @@ class Level:
     """
 
     model: Programs
-    planner: Planner = field(default_factory=next_action)
+    planner: Planner = None  # type: ignore[assignment]  # what suits the actions is put in its place
     filter: Filter | None = None
     steps_per_update: int = 1
     until: Callable[[Belief], bool | Tensor] | None = None
@@ -69,6 +73,8 @@ class Level:
             expected = "a model with initial, transition and observe"
             way_out = "Of an Agent, give Level(agent.model, agent.planner, agent.filter)."
             raise TypeError(complain("model", expected, self.model, way_out))
+        if self.planner is None:
+            object.__setattr__(self, "planner", next_action(self.model.actions))
         if not isinstance(self.planner, Planner):
             raise TypeError(complain("planner", "a planner", repr(self.planner)))
         if not isinstance(self.filter, Filter | None):

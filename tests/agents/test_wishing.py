@@ -305,6 +305,34 @@ def test_real_actions_follow_the_aim_above() -> None:
     assert float(agent.plan().first_actions[0, 0]) == pytest.approx(best, abs=1e-3)
 
 
+def test_by_default_real_actions_are_sought_from_several_starts() -> None:
+    """A goal on either side: the better one is found from wherever it is looked for."""
+    pyro.set_rng_seed(0)
+    agent = HierarchicalAgent([Level(Pushed(), steps_per_update=5), Pointing()])
+    agent.reset((2,))
+    agent.perceive({"o": number(0.0).expand(2), "sign": torch.tensor([0, 1])})
+    found = agent.plan().first_actions[:, 0, 0].tolist()
+    beliefs, pushes = agent.belief.marginals["level1/x"], np.linspace(-2.0, 2.0, 401)  # type: ignore[union-attr]
+    for b, sign in enumerate((0, 1)):
+        mean, var = float(beliefs.mean[b]), float(beliefs.variance[b])
+        width = (4.0 * (DRIFT**2 * var + NOISE**2) + BLUR**2) ** 0.5
+        centers = 2.0 * (DRIFT * mean + pushes)
+        z = np.linspace(-6.0, 6.0, 1201)
+        worth = mixed(TELLS[:, sign] / TELLS[:, sign].sum())(centers[:, None] + width * z)
+        best = (worth * np.exp(-0.5 * z**2)).sum(-1).argmax()
+        assert found[b] == pytest.approx(pushes[best], abs=0.05)
+
+
+class Pointing(Plan):
+    """Says nothing of how one is pushed."""
+
+    def observe(self, goal: Tensor) -> None:
+        still = torch.zeros(2, dtype=torch.float64)[goal]
+        pyro.sample("x", dist.Normal(still + 0.2, 1.0))
+        pyro.sample("o", dist.Normal(torch.from_numpy(GOALS)[goal], torch.from_numpy(WIDTHS)[goal]))
+        pyro.sample("sign", dist.Categorical(torch.from_numpy(TELLS)[goal]))
+
+
 class Room(GenerativeModel):
     """Two places of which a thermometer tells; it is to show what the level above says."""
 

@@ -54,7 +54,7 @@ def exp_dot(log_probs: Tensor, values: Tensor) -> Tensor:
 def xlogx(probs: Tensor) -> Tensor:
     """``p log p`` with ``0 log 0 = 0``."""
     if probs.requires_grad:
-        return probs * torch.where(probs > 0, probs, 1.0).log()  # a finite gradient at 0
+        return probs * (probs + (probs <= 0)).log()  # a finite gradient at 0
     if probs.numel() < FEW:
         return torch.special.entr(probs).neg_()
     tiny = torch.finfo(probs.dtype).tiny

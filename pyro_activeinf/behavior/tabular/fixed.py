@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,14 +13,14 @@ from ... import ops
 from ..choices import Choices
 from ..chooser import Anew, Tracing
 from .arrays import Arrays
-from .matrices import log_matrices
+from .matrices import chain
 from .plans import Plan
 from .record import Record
 from .rows import gathered, picked, spread_out
 from .scan import filtered
 from .scores import require_told
 from .sites import Seen, Sites, joined, joint
-from .weights import Number, Weights, sharpened
+from .weights import Number, Weights, barrier, sharpened, some
 
 
 class Standing(NamedTuple):
@@ -106,20 +105,17 @@ class FixedTables(Tracing, Anew):
         """States at which each choice was made, ``(trials, *batch, *event)``."""
         record = Record.of(choices, self.sites, len(self.batch_shape))
         arrays = self.arrays
-        matrices = log_matrices(
-            arrays.log_initial, arrays.log_transition, arrays.log_evidence, self.sites, record
-        )
-        beliefs = filtered(matrices, record.starts)
+        numbers = arrays.log_initial, arrays.log_transition, arrays.log_evidence
+        beliefs = filtered(chain(*numbers, self.sites, record))
         return Standing(record.at_trials(beliefs, 1), record.at_trials(record.step, 0), {})
 
     def log_probs(self, state: Standing) -> Tensor:
         """Log-probabilities of the next action; -inf after what is impossible."""
         belief = state.log_probs
         lead = tuple(belief.shape[: belief.dim() - len(self.batch_shape) - 1])
-        possible = belief.amax(-1) > -math.inf
         require_told(state.step + self.plan.depth, self.told)
-        probs = torch.where(possible.unsqueeze(-1), belief, 0.0).softmax(-1)
-        step = state.step.expand(possible.shape).unsqueeze(-1)
+        probs = some(belief).movedim(-1, 0).softmax(0).movedim(0, -1)
+        step = state.step.expand(belief.shape[:-1]).unsqueeze(-1)
         logits = self.plan.log_action_probs(
             self.arrays,
             Weights(self.precision, self.discount, self.log_habit),
@@ -127,4 +123,4 @@ class FixedTables(Tracing, Anew):
             gathered(step, len(lead)).squeeze(-1),
         )
         found = spread_out(sharpened(logits, self.action_precision), lead)
-        return torch.where(possible.unsqueeze(-1), found, -math.inf)
+        return found + barrier(-belief.detach().amax(-1, keepdim=True))

@@ -13,7 +13,7 @@ from ..peers.linear import recursion
 from .arrays import evidence_tables
 from .course import Course, Learned, Lesson, Numbers, wide
 from .each import each
-from .matrices import log_matrices
+from .matrices import chain
 from .record import Record
 from .scan import filtered
 from .sites import Seen
@@ -57,7 +57,7 @@ def _certain_states(course: Course, record: Record) -> Tensor | None:
     people = len(course.batch)
     nothing = {name: torch.ones_like(value) for name, value in course.counts.items()}
     arrays = each(one, course.batch, (course.fixed, people), (nothing, people))
-    found = filtered(log_matrices(*arrays, course.sites, record), record.starts).isfinite()
+    found = filtered(chain(*arrays, course.sites, record)).isfinite()
     if bool((found.sum(-1) != 1).any()):
         return None
     return torch.where(found, 0.0, -math.inf).to(arrays[0])

@@ -40,7 +40,7 @@ def gathered(values: Tensor, lead: int) -> Tensor:
     batch = values.dim() - lead - 1
     count = math.prod(values.shape[:lead])
     flat = values.reshape(count, *values.shape[lead:])
-    return flat.movedim(0, batch)
+    return flat.movedim(0, batch).contiguous()
 
 
 def spread_out(values: Tensor, lead: tuple[int, ...]) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
@@ -10,24 +9,27 @@ from torch import Tensor
 from torch.fx.experimental.proxy_tensor import get_proxy_mode
 
 from ... import ops
+from ..persons import functorch
+from .matrices import Chain, log_matrices
+from .weights import some
 
 
-def filtered(log_matrices: Tensor, starts: Tensor) -> Tensor:
-    r"""Running products of matrices with a vector, in logarithms.
+def filtered(chain: Chain) -> Tensor:
+    r"""Filter forward in time, in logarithms.
 
     .. math::
-        b_t[s'] = \log \sum_s e^{b_{t-1}[s] + M_t[s, s']}, \qquad
-        b_t = M_t[0] \text{ at starts}
+        b_t[s'] = \log p(o_t|s') + \log \sum_s e^{b_{t-1}[s]} p(s'|s, u_{t-1}), \qquad
+        b_t[s] = \log p(o_t|s) p(s_0 = s) \text{ at starts}
 
     Derivatives are those of a second recursion, backward in time; where all of :math:`b_t` is
-    -inf they are zero.
+    -inf they are zero. States come first and persons last, so that each operation goes through
+    memory in a row.
 
     Args:
-        log_matrices: ``(time, *batch, states, states)``.
-        starts: where the past is forgotten, ``(time, *batch)``; always at the first time step.
+        chain: of persons ``(*batch)``.
 
     Returns:
-        ``(time, *batch, states)``, not normalized.
+        :math:`b_t`, ``(time, *batch, states)``, not normalized.
 
     A tracer gets another way to the same numbers, parallel in time: running products of matrices
     in a logarithmic number of operations, so that its graph is small.
@@ -36,15 +38,24 @@ def filtered(log_matrices: Tensor, starts: Tensor) -> Tensor:
     Garcia-Fernandez (2021), "Temporal parallelization of Bayesian smoothers".
 
     Example:
-        >>> chain = torch.tensor([[0.25, 0.75], [0.5, 0.5]]).log().expand(3, 2, 2)
-        >>> filtered(chain, torch.tensor([True, False, True])).exp().round(decimals=4).tolist()
+        >>> move = torch.tensor([[[0.25, 0.75], [0.5, 0.5]]]).log()
+        >>> first, nothing = torch.tensor([0.25, 0.75]).log(), torch.zeros(3, 2)
+        >>> starts = torch.tensor([True, False, True])
+        >>> chain = Chain(first, move, nothing, torch.zeros(3, dtype=torch.long), starts)
+        >>> filtered(chain).exp().round(decimals=4).tolist()
         [[0.25, 0.75], [0.4375, 0.5625], [0.25, 0.75]]
     """
-    wide = starts.expand(log_matrices.shape[:-2])
     if get_proxy_mode() is not None:
-        return _products(log_matrices, wide)[0][..., 0, :]
-    found: Tensor = _Filtered.apply(log_matrices, wide)  # type: ignore[no-untyped-call]
-    return found
+        return _products(log_matrices(chain), chain.starts)[0][..., 0, :]
+    batch = chain.starts.shape[1:]
+    first = chain.log_initial.reshape(-1, chain.log_initial.shape[-1]).mT.contiguous()
+    moves = chain.log_transition.reshape(-1, *chain.log_transition.shape[-3:])
+    told = chain.log_evidence.reshape(len(chain.starts), -1, len(first)).mT.contiguous()
+    acted, starts = (each.reshape(len(told), -1) for each in (chain.moves, chain.starts))
+    found: Tensor = _Filtered.apply(  # type: ignore[no-untyped-call]
+        first, moves.movedim(0, -1).contiguous(), told, acted, starts
+    )
+    return found.mT.reshape(-1, *batch, len(first))
 
 
 class _Filtered(torch.autograd.Function):
@@ -53,36 +64,64 @@ class _Filtered(torch.autograd.Function):
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(log_matrices: Tensor, starts: Tensor) -> Tensor:
-        """Beliefs, not normalized."""
-        first = _first(log_matrices)
-        belief = first.expand(log_matrices.shape[1:-1])
-        found = []
-        for matrix, start in zip(log_matrices, starts.unsqueeze(-1), strict=True):
-            before = torch.where(start, first, belief).unsqueeze(-1)
-            belief = torch.logsumexp(before + matrix, -2)
-            found.append(belief)
-        return torch.stack(found)
+    def forward(
+        first: Tensor, moves: Tensor, told: Tensor, acted: Tensor, starts: Tensor
+    ) -> Tensor:
+        """Beliefs, not normalized.
+
+        Args:
+            first: log p(s_0), ``(states, persons)``.
+            moves: log p(s'|s, u), ``(actions, states, next states, persons)``.
+            told: log p(o_t|s), ``(time, states, persons)``.
+            acted: ``(time, persons)``.
+            starts: ``(time, persons)``.
+        """
+        found = [first]
+        for t, begins in enumerate(_any(starts)[1:], 1):
+            seen = (found[-1] + told[t - 1]).unsqueeze(1)
+            on = torch.logsumexp(seen + _at(moves, acted[t]), 0)
+            found.append(torch.where(starts[t], first, on) if begins else on)
+        return torch.stack(found) + told
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor], output: Tensor) -> None:
-        """Keep matrices and beliefs."""
-        ctx.save_for_backward(*inputs, output)
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        """Keep moves and beliefs."""
+        ctx.save_for_backward(inputs[1], *inputs[3:], output)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
-        r"""With shares :math:`w_t[s,s'] = e^{b_{t-1}[s] + M_t[s,s'] - b_t[s']}` going back."""
-        log_matrices, starts, beliefs = ctx.saved_tensors
-        first = _first(log_matrices)
-        before = torch.cat([first.expand_as(beliefs[:1]), beliefs[:-1]])
-        before = torch.where(starts.unsqueeze(-1), first, before)
-        total = torch.where(beliefs.isinf(), 0.0, beliefs)
-        shares = (before.unsqueeze(-1) + log_matrices - total.unsqueeze(-2)).exp()
-        kept = torch.where(starts[..., None, None], 0.0, shares)
-        back = [grad[-1]]
-        for t in range(len(shares) - 1, 0, -1):
-            back.append(grad[t - 1] + torch.matmul(kept[t], back[-1].unsqueeze(-1)).squeeze(-1))
-        return shares * torch.stack(back[::-1]).unsqueeze(-2), None
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        r"""Going back with shares :math:`w_t[s,s'] \propto e^{b_{t-1}[s] + M_t[s,s']}`."""
+        moves, acted, starts, beliefs = ctx.saved_tensors
+        grad = grad * beliefs.isfinite()
+        kept, taken = (~starts).to(grad), _taken(acted, len(moves)).to(grad)
+        back, used = [grad[-1]], torch.zeros_like(moves)
+        for t in range(len(grad) - 1, 0, -1):
+            each = beliefs[t - 1].unsqueeze(1) + _at(moves, acted[t])
+            flow = some(each).softmax(0) * (back[-1] * kept[t])
+            used = torch.addcmul(used, taken[t], flow)
+            back.append(grad[t - 1] + flow.sum(1))
+        whole = torch.stack(back[::-1])
+        return (whole * starts.unsqueeze(1)).sum(0), used, whole, None, None
+
+
+def _any(starts: Tensor) -> list[bool]:
+    """Whether anybody starts at a time step; if in doubt, yes."""
+    if functorch.is_functorch_wrapped_tensor(starts):
+        return [True] * len(starts)
+    found: list[bool] = starts.any(1).tolist()
+    return found
+
+
+def _at(moves: Tensor, acted: Tensor) -> Tensor:
+    """Those of the actions that were taken, ``(states, next states, persons)``."""
+    if len(moves) == 1:
+        return moves[0]
+    return moves.gather(0, acted.expand(1, *moves.shape[1:-1], -1)).squeeze(0)
+
+
+def _taken(acted: Tensor, actions: int) -> Tensor:
+    """Whether each action was taken, ``(time, actions, 1, 1, persons)``."""
+    return (acted.unsqueeze(1) == torch.arange(actions).unsqueeze(-1))[:, :, None, None]
 
 
 def _products(log_matrices: Tensor, starts: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,9 +155,3 @@ def _interleaved(whole: Tensor, even: Tensor, odd: Tensor) -> Tensor:
     even = torch.cat([whole[:1], even])
     both = torch.stack([even[: len(odd)], odd], 1).flatten(0, 1)
     return torch.cat([both, even[len(odd) :]])
-
-
-def _first(log_matrices: Tensor) -> Tensor:
-    """The vector that picks the first row, ``(states,)``."""
-    states = torch.arange(log_matrices.shape[-1], device=log_matrices.device)
-    return torch.where(states == 0, 0.0, -math.inf).to(log_matrices.dtype)

@@ -50,15 +50,14 @@ def outcome_energy(arrays: Arrays, probs: Tensor, step: Tensor, terms: frozenset
     parts = [arrays.likelihood, linear.unsqueeze(-1)]
     if pragmatic:
         parts += [arrays.preference.mT, arrays.forbidden.mT]
-    found = probs @ torch.cat(parts, -1)
-    count, steps = arrays.likelihood.shape[-1], arrays.preference.shape[-2]
-    energy = found[..., count]
+    shown, energy, *rest = (probs @ torch.cat(parts, -1)).split([x.shape[-1] for x in parts], -1)
+    energy = energy.squeeze(-1)
     if "epistemic" in terms:
-        energy = energy - ops.entropy(found[..., :count])
+        energy = energy - ops.entropy(shown)
     if not pragmatic:
         return energy
-    worth, mass = found[..., count + 1 :].split(steps, -1)
-    return torch.where(_at(mass, step) > 0, math.inf, energy - _at(worth, step))
+    worth, mass = (_at(each, step) for each in rest)
+    return energy - worth + torch.where(mass.detach() > 0, math.inf, 0.0)
 
 
 def _at(values: Tensor, step: Tensor) -> Tensor:

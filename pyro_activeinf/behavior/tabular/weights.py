@@ -12,6 +12,7 @@ from torch import Tensor
 from ... import ops
 
 Number = Tensor | float  # (*batch), or the same for all
+LEAST = -1e30  # in place of -inf: whose share of anything is 0
 
 
 @dataclass(frozen=True)
@@ -26,16 +27,26 @@ class Weights:
 def boltzmann(energy: Tensor, precision: Number, log_prior: Tensor | None) -> Tensor:
     """log q up to a constant, from G and a log-prior ``(*batch, rows, policies)``."""
     if log_prior is not None:
-        energy = torch.where(log_prior > -math.inf, energy, math.inf)
+        energy = energy - barrier(-log_prior)
     if not isinstance(precision, Tensor) and math.isinf(precision):
-        return ops.log(ops.softmax(_some(-energy), precision)).masked_fill(
-            energy.isinf(), -math.inf
-        )
-    possible = energy < math.inf
-    log_probs = -wide(precision) * torch.where(possible, energy, 0.0)
+        return ops.log(ops.softmax(some(-energy), precision)) + barrier(energy)
+    log_probs = -wide(precision) * bounded(energy)
     if log_prior is not None:
-        log_probs = log_probs + torch.where(possible, log_prior, 0.0)
-    return torch.where(possible, log_probs, -math.inf)
+        log_probs = log_probs + bounded(log_prior)
+    return log_probs + barrier(energy)
+
+
+def barrier(energy: Tensor) -> Tensor:
+    """-inf where an energy is infinite, 0 elsewhere; nothing flows back.
+
+    To add this is many times quicker than to choose by ``torch.where``.
+    """
+    return (torch.finfo(energy.dtype).max - energy.detach()).clamp(max=0.0)
+
+
+def bounded(values: Tensor) -> Tensor:
+    """The same, with 0 in place of infinite ones, to which nothing flows back."""
+    return values.nan_to_num(math.nan, 0.0, 0.0)
 
 
 def sharpened(log_probs: Tensor, precision: Number) -> Tensor:
@@ -45,16 +56,13 @@ def sharpened(log_probs: Tensor, precision: Number) -> Tensor:
 
 def log_normalized(log_probs: Tensor) -> Tensor:
     """Logarithms of probabilities that sum to 1, or to 0 where all are."""
-    return torch.where(_none(log_probs), -math.inf, _some(log_probs).log_softmax(-1))
+    whole = some(log_probs).movedim(-1, 0).log_softmax(0)
+    return whole.movedim(0, -1) + barrier(-log_probs)
 
 
-def _none(log_probs: Tensor) -> Tensor:
-    return (log_probs == -math.inf).all(-1, keepdim=True)
-
-
-def _some(log_probs: Tensor) -> Tensor:
-    """The same where something is possible, zeros elsewhere: no derivative is NaN."""
-    return torch.where(_none(log_probs), 0.0, log_probs)
+def some(log_probs: Tensor) -> Tensor:
+    """The same with least numbers in place of -inf: shares of nothing are even, and not NaN."""
+    return log_probs.clamp(min=LEAST)
 
 
 def wide(number: Number) -> Number:

@@ -19,11 +19,10 @@ from .program import (
     habit_tables,
 )
 from .tables import Role, Site, Table, Tables, Variable, whole
-from .wishes import NO_WISHES, Shape, Wishes, wished_sites
+from .wishes import Wishes, wished_sites
 
 __all__ = [
     "LOG_2PI",
-    "NO_WISHES",
     "Affine",
     "Compiled",
     "Counted",
@@ -38,7 +37,6 @@ __all__ = [
     "RealPreferences",
     "Role",
     "Settled",
-    "Shape",
     "Site",
     "Snapshot",
     "Source",

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import complain, known_names
-from ..compile import NO_WISHES, Given, Programs, Wishes, every_value, finite_sites
+from ..compile import Given, Programs, Wishes, every_value, finite_sites
+from ..compile.wishes import NO_WISHES
 from ..records import Belief, ExpectedFreeEnergyTerms
 from .bank_belief import BankBelief
 from .base import Filter, WishingFilter, require_belief

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, one_batch
-from ..compile import NO_WISHES, Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
+from ..compile import Compiled, Instead, Programs, Table, Tables, Wishes, preferred_sites
+from ..compile.wishes import NO_WISHES
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import (
     Branches,

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, nonnegative, positive_int
-from ..compile import NO_WISHES, Compiled, Instead, Programs, Tables, Wishes, preferred_sites
+from ..compile import Compiled, Instead, Programs, Tables, Wishes, preferred_sites
+from ..compile.wishes import NO_WISHES
 from ..records import ExpectedFreeEnergyTerms, FreeEnergyTerms
 from .base import WishingFilter, require_belief, require_programs
 from .factor_arrays import FactorArrays

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from .._checks import batch_dims, complain, numbers, one_batch
-from ..compile import NO_WISHES, Linearized, LinearPrograms, Programs, Wishes
+from ..compile import Linearized, LinearPrograms, Programs, Wishes
+from ..compile.wishes import NO_WISHES
 from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import SweepingFilter, WishingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import by_site, complain, one_batch, positive_int
-from ..compile import Programs, Shape, Tables, Wishes, control_sizes
+from ..compile import Programs, Tables, Wishes, control_sizes
+from ..compile.wishes import Shape
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import WishingFilter, require_belief

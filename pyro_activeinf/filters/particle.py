@@ -14,7 +14,8 @@ from torch import Tensor
 
 from .. import ops
 from .._checks import batch_dims, by_site, complain, one_batch, positive_int
-from ..compile import Programs, Shape, Wishes, compile_habit, control_sizes
+from ..compile import Programs, Wishes, compile_habit, control_sizes
+from ..compile.wishes import Shape
 from ..models.series import Observed
 from ..records import ExpectedFreeEnergyTerms
 from .base import WishingFilter, require_belief

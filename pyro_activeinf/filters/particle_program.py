@@ -13,11 +13,11 @@ from pyro.nn import pyro_method
 from torch import Tensor
 
 from .._checks import complain, known_names, numbers, whole_numbers
-from ..compile import NO_WISHES, Programs, Shape, Site, Wishes, control_sizes
+from ..compile import Programs, Site, Wishes, control_sizes
 from ..compile.counted import CountedCategorical
 from ..compile.enumerate import ProgramError
 from ..compile.program import depends_on_step
-from ..compile.wishes import require_fit
+from ..compile.wishes import NO_WISHES, Shape, require_fit
 from ..models.series import Observed, Series, finite_support, lay_out, observation_sites
 from ..models.unroll import draw_random_parameters, random_names
 from .motion import action_index

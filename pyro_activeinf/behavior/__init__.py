@@ -9,6 +9,7 @@ from .checks import (
     LeaveOneOut,
     ModelRecovery,
     Recovery,
+    Reenactment,
     Rehearsal,
     Score,
     calibrate,
@@ -16,6 +17,7 @@ from .checks import (
     learning_curve,
     recover,
     recover_models,
+    reenact,
     rehearse,
 )
 from .choice_model import ChoiceModel
@@ -92,6 +94,7 @@ __all__ = [
     "OneByOne",
     "Population",
     "Recovery",
+    "Reenactment",
     "Regression",
     "Rehearsal",
     "RescorlaWagner",
@@ -111,6 +114,7 @@ __all__ = [
     "learning_curve",
     "recover",
     "recover_models",
+    "reenact",
     "rehearse",
     "simulate",
     "split",

@@ -1,6 +1,6 @@
 """Export: records as ArviZ data."""
 
-from . import agents, fits, programs, simulations, training, trajectory
+from . import agents, fits, programs, reenactments, simulations, training, trajectory
 from .arviz_data import to_arviz
 from .programs import Guided
 from .trajectory import policy_names
@@ -11,6 +11,7 @@ __all__ = [
     "fits",
     "policy_names",
     "programs",
+    "reenactments",
     "simulations",
     "to_arviz",
     "training",

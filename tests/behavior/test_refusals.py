@@ -32,7 +32,7 @@ ANY: Any = behavior  # what it is typed as does not matter here
         (lambda: ANY.compare([1]), r"`fits`: expected a dict of fits by name, got \[1\]. Write"),
         (lambda: ANY.compare({"a": 3}), r"`fits`: expected a fit as 'a', got 3"),
         (lambda: ANY.identifiability(3), r"`fit`: expected what behavior.fit returns, got 3"),
-        (lambda: ANY.learning_curve(3), r"`fit`: expected what behavior.fit returns, got 3"),
+        (lambda: ANY.learning_curve(3), r"`source`: expected what behavior.fit or .*, got 3"),
         (lambda: ANY.recover_models([1, 2], TASK, **FEW), r"`models`: expected a dict of models"),
         (
             lambda: ANY.recover_models({"a": 1, "b": 2}, TASK, score="loo", **FEW),

@@ -5,6 +5,7 @@ from .identifiability import Identifiability, identifiability
 from .learning_curve import LearningCurve, learning_curve
 from .model_recovery import Evidence, LeaveOneOut, ModelRecovery, Score, recover_models
 from .recover import Recovery, recover
+from .reenact import Reenactment, reenact
 from .rehearsal import Rehearsal, rehearse
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "LeaveOneOut",
     "ModelRecovery",
     "Recovery",
+    "Reenactment",
     "Rehearsal",
     "Score",
     "calibrate",
@@ -22,5 +24,6 @@ __all__ = [
     "learning_curve",
     "recover",
     "recover_models",
+    "reenact",
     "rehearse",
 ]

@@ -17,6 +17,7 @@ from ..records import ExpectedFreeEnergyTerms, PrefixTerms
 from .base import SweepingFilter, WishingFilter, require_belief
 from .gaussian_belief import GaussianBelief, GaussianEvidence
 from .gaussian_outcomes import Outlook, terms
+from .gaussian_quadrature import numbers_needed
 from .gaussian_series import blur, moves, over_time, seen_vector
 from .gaussian_smoothing import GaussianSmoothing, backward
 from .gaussian_sweep import sweep
@@ -134,8 +135,12 @@ class GaussianFilter(SweepingFilter, WishingFilter):
     @property
     def scoring_bytes(self) -> int:
         """Memory that predicting and scoring one belief takes."""
-        n, m = self._programs.states.size, self._programs.outcomes.size
+        states, outcomes = self._programs.states, self._programs.outcomes
+        n, m = states.size, outcomes.size
         numbers = 4 * (n + m) ** 2 if self.linear else 2 * (2 * n + m) * (4 * n + m)
+        events = {**outcomes.events, **states.events}
+        others = self._programs.preferences(0).others.items()
+        numbers += sum(numbers_needed(name, fn, events[name].numel()) for name, fn in others)
         return numbers * self.dtype.itemsize
 
     @property

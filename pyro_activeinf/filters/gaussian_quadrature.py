@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ from .._checks import complain
 
 Line = NDArray[np.float64]
 NODES = 32  # along each coordinate
-CLOSE_NODES = {1: 513, 2: 65, 3: 33}  # likewise of mixtures, which bend sharply between their parts
+CLOSE_NODES = {1: 513, 2: 97}  # likewise of mixtures, which bend sharply between their parts
+SCATTERED_NODES = 2**12  # of mixtures over more coordinates, in all
+TURN = 0.6  # radians: the grid over two coordinates is not along them, as bends often are
 REACH = 8.5  # standard deviations that evenly spaced nodes span to either side
 MOST_NODES = 2**15
 LEAST_NODES = 5
@@ -22,8 +25,9 @@ LEAST_NODES = 5
 def expected_log_prob(name: str, fn: Any, mean: Tensor, cov: Tensor, event: torch.Size) -> Tensor:
     """E[log fn(x)] for x ~ N(mean, cov), ``(*batch)``.
 
-    One coordinate at a time where the density is a product over them, else on a grid: that of
-    Gauss and Hermite, or of a mixture over up to three coordinates a close and even one.
+    One coordinate at a time where the density is a product over them, else on the grid of Gauss
+    and Hermite. A mixture bends between its parts, which that grid misses: it has a close and even
+    one over two coordinates at most, and over more of them nodes that are scattered.
 
     Args:
         name: of the site, for errors.
@@ -34,19 +38,17 @@ def expected_log_prob(name: str, fn: Any, mean: Tensor, cov: Tensor, event: torc
         ValueError: for a density that is not positive everywhere, or not a product and of too
             many coordinates.
     """
-    base = fn
-    while isinstance(base, distributions.Independent):
-        base = base.base_dist
+    base = _base(fn)
     mixed = isinstance(base, distributions.MixtureSameFamily)
     if base.event_shape:
         size = mean.shape[-1]
-        if mixed and size in CLOSE_NODES:
-            nodes, weights = even_rule(size, mean)
+        if mixed:
+            nodes, weights = mixture_rule(size, mean)
         else:
             nodes, weights = rule(size, _count(name, fn, size), mean)
         away = torch.einsum("...ij,kj->k...i", torch.linalg.cholesky(cov), nodes)
     else:
-        nodes, weights = even_rule(1, mean) if mixed else rule(1, NODES, mean)
+        nodes, weights = mixture_rule(1, mean) if mixed else rule(1, NODES, mean)
         width = cov.diagonal(dim1=-2, dim2=-1).sqrt()
         away = nodes.reshape(-1, *[1] * width.dim()) * width
     values = mean + away
@@ -57,15 +59,58 @@ def expected_log_prob(name: str, fn: Any, mean: Tensor, cov: Tensor, event: torc
     return found.flatten(batch).sum(-1) if found.dim() > batch else found
 
 
+def numbers_needed(name: str, fn: Any, size: int) -> int:
+    """How many numbers the expectation under one Gaussian over ``size`` coordinates takes.
+
+    Example:
+        >>> numbers_needed("o", distributions.StudentT(3.0), 1)
+        32
+    """
+    base, parts = _base(fn), 1
+    mixed = isinstance(base, distributions.MixtureSameFamily)
+    if mixed:
+        parts = base.mixture_distribution.param_shape[-1]
+        nodes = CLOSE_NODES[size] ** size if size in CLOSE_NODES else SCATTERED_NODES
+    else:
+        nodes = _count(name, fn, size) ** size if base.event_shape else NODES
+    return int(nodes * size * parts)
+
+
+def _base(fn: Any) -> Any:
+    while isinstance(fn, distributions.Independent):
+        fn = fn.base_dist
+    return fn
+
+
 def rule(size: int, count: int, like: Tensor) -> tuple[Tensor, Tensor]:
     """Nodes ``(nodes, size)`` and weights ``(nodes)`` of a standard normal."""
     return _grid(size, *np.polynomial.hermite_e.hermegauss(count), like)
 
 
-def even_rule(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
-    """The same, evenly spaced: as right for what is smooth, and better at bends."""
+def mixture_rule(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The same for what bends sharply: evenly spaced, or scattered by a sequence of Sobol.
+
+    Scattered nodes come in pairs and have the covariance of a standard normal, so that they are
+    exact for quadratics. They are the same at each call.
+    """
+    if size not in CLOSE_NODES:
+        return _scattered(size, like)
     x = np.linspace(-REACH, REACH, CLOSE_NODES[size])
-    return _grid(size, x, np.exp(-0.5 * x**2), like)
+    nodes, weights = _grid(size, x, np.exp(-0.5 * x**2), like)
+    if size == 1:
+        return nodes, weights
+    cos, sin = math.cos(TURN), math.sin(TURN)
+    return nodes @ torch.tensor([[cos, -sin], [sin, cos]]).to(nodes), weights
+
+
+def _scattered(size: int, like: Tensor) -> tuple[Tensor, Tensor]:
+    sobol = torch.quasirandom.SobolEngine(size, scramble=True, seed=0)
+    spread = sobol.draw(SCATTERED_NODES // 2, dtype=torch.float64).clamp(1e-12, 1 - 1e-12)
+    half = torch.special.ndtri(spread)
+    both = torch.cat([half, -half])
+    root = torch.linalg.cholesky(both.mT @ both / len(both))
+    nodes = torch.linalg.solve_triangular(root, both.mT, upper=False).mT
+    return nodes.to(like), torch.full((len(nodes),), 1 / len(nodes)).to(like)
 
 
 def _grid(size: int, x: Line, w: Line, like: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,12 +3,20 @@
 import math
 from typing import Any
 
+import pyro
 import pyro.distributions as dist
 import pytest
 import torch
 from torch import Tensor
 
-from pyro_activeinf.filters.gaussian_quadrature import expected_log_prob, rule
+from pyro_activeinf.filters import GaussianFilter
+from pyro_activeinf.filters.gaussian_quadrature import (
+    expected_log_prob,
+    mixture_rule,
+    numbers_needed,
+    rule,
+)
+from pyro_activeinf.models import LinearGaussian
 
 
 def expected(fn: Any, mean: Tensor, cov: Tensor, event: tuple[int, ...]) -> Tensor:
@@ -62,7 +70,52 @@ def test_densities_that_are_not_positive_everywhere_are_refused() -> None:
 
 
 def test_too_many_coordinates_for_a_grid_are_refused() -> None:
-    goals = dist.MultivariateNormal(torch.zeros(2, 9), torch.eye(9))
-    target = dist.MixtureSameFamily(dist.Categorical(torch.ones(2)), goals)
+    target = dist.MultivariateStudentT(torch.tensor(3.0), torch.zeros(9), torch.eye(9))
     with pytest.raises(ValueError, match="independent coordinates, or few of them"):
         expected(target, torch.zeros(9), torch.eye(9), (9,))
+
+
+def mixture(size: int, apart: float, width: float) -> Any:
+    means = torch.zeros(2, size)
+    means[:, 0] = torch.tensor([-apart, apart])
+    parts: Any = dist.MultivariateNormal(means, width**2 * torch.eye(size))
+    if not size - 1:
+        parts = dist.Normal(means[:, 0], width)
+    return torch.distributions.MixtureSameFamily(dist.Categorical(torch.tensor([0.3, 0.7])), parts)
+
+
+@pytest.mark.parametrize(("size", "close"), [(1, 1e-4), (2, 1e-3), (3, 0.05), (6, 0.05)])
+def test_a_mixture_of_parts_that_are_well_apart(size: int, close: float) -> None:
+    target = mixture(size, apart=2.0, width=0.3)
+    x = torch.linspace(-9.0, 9.0, 40_001)
+    weights = dist.Normal(torch.tensor(0.0), 1.0).log_prob(x).exp() * (x[1] - x[0])
+    along = (weights * mixture(1, apart=2.0, width=0.3).log_prob(x)).sum()
+    away = (size - 1) * (-0.5 * math.log(2 * math.pi * 0.09) - 0.5 / 0.09)
+    event = (size,) if size > 1 else ()
+    found = expected(target, torch.zeros(size), torch.eye(size), event)
+    assert float(found) == pytest.approx(float(along) + away, abs=close)
+
+
+def test_memory_is_told_of_all_nodes_and_parts() -> None:
+    assert numbers_needed("o", mixture(1, 1.0, 1.0), 1) == 513 * 2
+    assert numbers_needed("o", mixture(2, 1.0, 1.0), 2) == 97**2 * 2 * 2
+    assert numbers_needed("o", dist.StudentT(3.0, torch.zeros(4)).to_event(1), 4) == 32 * 4
+    plain = GaussianFilter(LinearGaussian(torch.eye(1), goal=torch.zeros(1)))
+
+    class Wanting(LinearGaussian):
+        def prefer(self) -> None:
+            pyro.sample("o", dist.StudentT(3.0, torch.zeros(1)).to_event(1))
+
+    wanting = GaussianFilter(Wanting(torch.eye(1)))
+    assert wanting.scoring_bytes - plain.scoring_bytes == 32 * wanting.dtype.itemsize
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 9])
+def test_nodes_of_mixtures_are_exact_for_quadratics_and_always_the_same(size: int) -> None:
+    before = torch.random.get_rng_state()
+    nodes, weights = mixture_rule(size, torch.zeros((), dtype=torch.float64))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    cov = (weights[:, None] * nodes).mT @ nodes
+    torch.testing.assert_close(cov, torch.eye(size).to(cov), atol=1e-12, rtol=0.0)
+    assert float((weights @ nodes).abs().max()) < 1e-12
+    assert torch.equal(mixture_rule(size, nodes)[0], nodes)

@@ -158,8 +158,8 @@ def figure_of(trained: Sequence[Trained], model: HierarchicalVariational) -> Fig
     from matplotlib.figure import Figure
 
     trained = [one for one in trained if one.free_bits]
-    page = Figure(figsize=(7.2, 5.6), layout="constrained")
-    parts: Any = page.subfigures(2, 1, height_ratios=[1, 1.6])
+    page = Figure(figsize=(7.2, 6.8), layout="constrained")
+    parts: Any = page.subfigures(2, 1, height_ratios=[1, 2.2])
     top, bottom = parts
     bound, kl = top.subplots(1, 2)
     _dots(bound, [(arm, [o.bound for o in trained if o.arm == arm]) for arm in ARMS])
@@ -197,7 +197,9 @@ def _pictures(page: Any, model: HierarchicalVariational) -> None:
         rows = {"held out": x}
         for level in range(1, model.depth + 1):
             rows[f"from level {level}"] = model.reconstruct(x, level)
-        rows["samples"] = model(size=columns)
+        for level in range(model.depth, 0, -1):
+            rows[f"drawn down to level {level}"] = model.generate(columns, level)
+        rows["drawn, with pixels"] = model(size=columns)
         walk = torch.zeros(columns, DIMS[-1])
         walk[:, 0] = torch.linspace(-2.0, 2.0, columns)
         rows["walk at the top"] = model.decode(walk, model.depth)

@@ -113,6 +113,22 @@ class HierarchicalVariational(PyroModule):
             z = self.prior(lower, z)[0]
         return shown(self.show, z).mean
 
+    def generate(self, size: int = 1, level: int = 1) -> Tensor:
+        """The mean of x given draws of a level and of all above it, ``(size, dims[0])``.
+
+        What levels below would add is left out: side by side, levels show what each is for.
+
+        Raises:
+            ValueError: for a level that is not there, or a size below one.
+        """
+        self._require_level(level)
+        z: Tensor | None = None
+        for here in range(self.depth, level - 1, -1):
+            loc, scale = self.prior(here, z)
+            loc, scale = (part.expand(positive_int("size", size), -1) for part in (loc, scale))
+            z = dist.Normal(loc, scale).rsample()
+        return self.decode(z, level)  # type: ignore[arg-type]
+
     def recognize(self, x: Tensor, draws: int = 1) -> dict[int, Tensor]:
         """Draws of each level's z given x: level to ``(draws, n, dim)``.
 

@@ -136,6 +136,27 @@ def test_numbers_of_any_kind_are_taken(chain: HierarchicalVariational, x: Any) -
     assert chain(x).shape == (3, 4)
 
 
+def test_what_levels_generate_varies_as_much_as_they_and_those_above_say(
+    chain: HierarchicalVariational,
+) -> None:
+    pyro.set_rng_seed(0)
+    cov = torch.eye(2)
+    weights = [chain.show.loc.weight, *(link.loc.weight for link in chain.links)]
+    for level in range(3, 0, -1):
+        slope = torch.linalg.multi_dot([*weights[:level], torch.eye(weights[level - 1].shape[1])])
+        expected = slope @ cov @ slope.mT
+        found = chain.generate(60_000, level).detach()
+        torch.testing.assert_close(found.T.cov(), expected.detach(), atol=0.02, rtol=0.05)
+        if level > 1:
+            link = chain.links[level - 2]
+            noise = chain.prior(level - 1, torch.zeros(2))[1].square().diag()
+            cov = link.loc.weight @ cov @ link.loc.weight.mT + noise
+    with pytest.raises(ValueError, match="`level`: expected a level from 1 to 3, got 0"):
+        chain.generate(level=0)
+    with pytest.raises(ValueError, match="`size`: expected an integer of at least 1"):
+        chain.generate(0)
+
+
 def test_sizes_draws_and_levels_are_checked(chain: HierarchicalVariational) -> None:
     with pytest.raises(ValueError, match="`size`: expected an integer of at least 1"):
         chain(size=0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from ..._checks import complain, instance
 from ..behavior_fit import BehaviorFit
 from .bms import GroupSelection, select
 from .elpd import Elpd, loo, stacking, standard_error, waic
+from .pointwise import pointwise, said_by, shared
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -25,13 +26,14 @@ class Comparison:
     """What :func:`compare` found. Models are in the order in which they were given."""
 
     models: tuple[str, ...]
-    loo: Mapping[str, Elpd]  # over choices that count
+    loo: Mapping[str, Elpd]  # over trials that count
     waic: Mapping[str, Elpd]
     stacking: Mapping[str, float]  # weights of a mixture of predictions, their sum is 1
     pseudo_bma: Mapping[str, float]  # weights exp(elpd - se / 2), normalized
     selection: GroupSelection | None  # over subjects; None for fewer than two models or subjects
     evidence: Tensor  # (subjects, models), what the selection is made by, in nats
     evidence_kind: str  # "leave-one-out" or "log evidence"
+    variables: tuple[str, ...] = ("choice",)  # whose density is compared
 
     @property
     def best(self) -> str:
@@ -45,7 +47,7 @@ class Comparison:
 
     @property
     def unreliable(self) -> dict[str, int]:
-        """Number of choices whose Pareto k-hat is above 0.7, by model."""
+        """Number of trials whose Pareto k-hat is above 0.7, by model."""
         ks = {name: self.loo[name].pareto_k for name in self.models}
         return {name: 0 if k is None else int((k > RELIABLE).sum()) for name, k in ks.items()}
 
@@ -85,7 +87,7 @@ class Comparison:
         others = [name for name in self.models if name != self.best]
         said = [_on_gap(self.best, name, *self.difference(self.best, name)) for name in others]
         said += [
-            f"{count} choices of {name} have a Pareto k-hat above {RELIABLE}: do not trust their "
+            f"{count} trials of {name} have a Pareto k-hat above {RELIABLE}: do not trust their "
             "leave-one-out densities."
             for name, count in self.unreliable.items()
             if count
@@ -105,40 +107,85 @@ def _on_gap(best: str, other: str, gap: float, error: float) -> str:
     return f"{best} predicts {clear}better than {other}: {gap:.1f} +- {error:.1f} nats."
 
 
-def compare(fits: Mapping[str, BehaviorFit]) -> Comparison:
+def compare(
+    fits: Mapping[str, BehaviorFit], *, variables: str | Sequence[str] | None = None
+) -> Comparison:
     r"""Compare models of the same choices, by what they predict and by whom they describe.
 
-    .. math:: elpd_{loo} = \sum_{it} \log p(u_{it} | u_{-it}), \qquad
-        elpd_{waic} = \sum_{it} \log E[p(u_{it} | \theta)] - V[\log p(u_{it} | \theta)]
+    .. math:: elpd_{loo} = \sum_{it} \log p(y_{it} | y_{-it}), \qquad
+        elpd_{waic} = \sum_{it} \log E[p(y_{it} | \theta)] - V[\log p(y_{it} | \theta)]
+
+    where :math:`y_{it}` is what is compared of a trial: the choice, its response time, or both,
+
+    .. math:: \log p(y_{it} | \theta) = \log p(u_{it} | \theta) + \log p(RT_{it} | u_{it}, \theta)
+
+    in nats (of densities per second, where times are compared). A time that is missing adds
+    nothing. A model that has a likelihood of response times has learned its parameters from them
+    also where only choices are compared.
 
     The model of each subject (Bayesian model selection with random effects) is judged by the
-    subject's log evidence where every fit has one, as fits by :class:`Laplace` of subjects that
-    tell nothing about each other do; elsewhere by the subject's leave-one-out density.
+    subject's log evidence where every fit has one of just these variables, as fits by
+    :class:`Laplace` of subjects that tell nothing about each other do; elsewhere by the subject's
+    leave-one-out density.
 
     Args:
         fits: names and fits; all of the same choices.
+        variables: ``"choice"``, ``"response_time"``, or both of them; by default all that every
+            model has a likelihood of.
 
     Raises:
-        ValueError: for no fits, or fits of different choices.
+        TypeError: for something else than a dict of fits.
+        ValueError: for no fits, fits of different choices, or a variable of which some model has
+            no likelihood.
 
-    Reference: Vehtari, Gelman and Gabry (2017); Yao, Vehtari, Simpson and Gelman (2018), "Using
-    stacking to average Bayesian predictive distributions"; Stephan et al. (2009); Rigoux et al.
-    (2014).
+    Reference: Vehtari, Gelman and Gabry (2017), "Practical Bayesian model evaluation using
+    leave-one-out cross-validation and WAIC", eqs. 4 and 12; Yao, Vehtari, Simpson and Gelman
+    (2018), "Using stacking to average Bayesian predictive distributions"; Stephan et al. (2009);
+    Rigoux et al. (2014).
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf import behavior
+        >>> from pyro_activeinf.behavior.peers import RandomChoice, WinStayLoseShift
+        >>> from pyro_activeinf.behavior.tasks import ReversalLearning
+        >>> pyro.set_rng_seed(0)
+        >>> def rule():
+        ...     pyro.sample("stay", dist.Beta(8.0, 2.0))
+        ...     pyro.sample("shift", dist.Beta(8.0, 2.0))
+        >>> def bias():
+        ...     pyro.sample("bias", dist.Normal(torch.zeros(2), 1.0).to_event(1))
+        >>> models = {
+        ...     "rule": behavior.ChoiceModel(
+        ...         rule, lambda p: WinStayLoseShift(p["stay"], p["shift"])
+        ...     ),
+        ...     "chance": behavior.ChoiceModel(bias, lambda p: RandomChoice(p["bias"])),
+        ... }
+        >>> task = ReversalLearning()
+        >>> choices = behavior.simulate(models["rule"], task, subjects=4, trials=40).choices
+        >>> engine = behavior.AdaptiveImportance(proposals=100, rounds=3)
+        >>> found = compare(
+        ...     {name: behavior.fit(model, choices, engine, progress=False)
+        ...      for name, model in models.items()}
+        ... )
+        >>> found.best, found.variables
+        ('rule', ('choice',))
     """
     counted = _same_choices(fits)
-    by_choice = {name: fit.log_likelihood[..., counted] for name, fit in fits.items()}
-    estimates = {name: loo(by_choice[name], fit.efficiency) for name, fit in fits.items()}
-    evidence, kind = _evidence(fits, estimates, counted)
+    chosen = shared(fits, variables)
+    by_trial = {name: pointwise(fit, chosen)[..., counted] for name, fit in fits.items()}
+    estimates = {name: loo(by_trial[name], fit.efficiency) for name, fit in fits.items()}
+    evidence, kind = _evidence(fits, estimates, counted, chosen)
     several = len(fits) > 1
     return Comparison(
         models=tuple(fits),
         loo=estimates,
-        waic={name: waic(value) for name, value in by_choice.items()},
+        waic={name: waic(value) for name, value in by_trial.items()},
         stacking=_stacking(estimates),
         pseudo_bma=_pseudo_bma(estimates),
         selection=select(evidence) if several else None,
         evidence=evidence,
         evidence_kind=kind,
+        variables=chosen,
     )
 
 
@@ -149,19 +196,26 @@ def _same_choices(fits: Mapping[str, BehaviorFit]) -> Tensor:
         instance("fits", each, BehaviorFit, f"a fit as {name!r}")
     if not fits:
         raise ValueError(complain("fits", "at least one fit by name", "none"))
-    first, *others = (fit.choices for fit in fits.values())
-    for other in others:
-        same = torch.equal(first.counted, other.counted)
-        if not same or not torch.equal(first.actions, other.actions):
-            raise ValueError(complain("fits", "fits of the same choices", "different ones"))
+    (name, first), *others = ((name, fit.choices) for name, fit in fits.items())
+    for other, choices in others:
+        same = torch.equal(first.counted, choices.counted)
+        if not same or not torch.equal(first.actions, choices.actions):
+            shapes = [tuple(each.actions.shape) for each in (first, choices)]
+            got = f"others of {other!r} {shapes[1]} than of {name!r} {shapes[0]}"
+            way_out = "Fit every model to the same Choices."
+            raise ValueError(complain("fits", "fits of the same choices", got, way_out))
     return first.counted
 
 
 def _evidence(
-    fits: Mapping[str, BehaviorFit], estimates: Mapping[str, Elpd], counted: Tensor
+    fits: Mapping[str, BehaviorFit],
+    estimates: Mapping[str, Elpd],
+    counted: Tensor,
+    variables: tuple[str, ...],
 ) -> tuple[Tensor, str]:
     found = [fit.found.log_evidence for fit in fits.values()]
-    if all(value is not None and len(value) == len(counted) for value in found):
+    whole = all(set(said_by(fit)) == set(variables) for fit in fits.values())
+    if whole and all(value is not None and len(value) == len(counted) for value in found):
         return torch.stack([value.double() for value in found if value is not None], -1), EVIDENCE
     rows = [_by_subject(estimate.pointwise, counted) for estimate in estimates.values()]
     return torch.stack(rows, -1), LEFT_OUT

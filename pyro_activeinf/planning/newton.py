@@ -10,6 +10,7 @@ from torch import Tensor
 from ..geometry import natural_step
 
 LEAST = 0.25  # a step makes no variance more than 1 / LEAST times as large
+NEAR = 1e-4  # standard deviations: of a draw that is closer, rounding hides the curvature
 FAR = 1.0  # a step moves no number further, with a box from -1 to 1 in numbers
 
 
@@ -67,7 +68,7 @@ def _curvature(points: Tensor, slopes: Tensor) -> Tensor:
     half, numbers = len(points) // 2, points.shape[-1]
     blocks = max(1, half // numbers)
     used = min(half, blocks * numbers)
-    lengths = points[:used].norm(dim=-1, keepdim=True)
+    lengths = points[:used].norm(dim=-1, keepdim=True).clamp_min(NEAR)
     across = (points[:used] / lengths).movedim(0, -1)  # columns are directions
     change = ((slopes[:used] - slopes[half : half + used]) / (2 * lengths)).movedim(0, -1)
     seen = change @ across.mT / blocks

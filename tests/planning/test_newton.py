@@ -1,5 +1,6 @@
 """Natural-gradient steps of a Gaussian: exact on quadratics, down hill elsewhere."""
 
+import pytest
 import torch
 from torch import Tensor
 
@@ -62,6 +63,16 @@ def test_no_number_moves_too_far() -> None:
     draws = OrthogonalNormal(at.loc, at.root).expand((4,)).rsample()
     found = newton_step(at, draws, draws - 1000.0, 1.0)
     torch.testing.assert_close(found.loc, torch.ones(2))
+
+
+def test_draws_that_rounding_puts_on_the_center_tell_nothing() -> None:
+    """Of some ten thousand float32 draws there is one."""
+    hessian, center = torch.tensor([[3.0]]), torch.tensor([0.7])
+    draws = torch.tensor([[0.0], [1.2], [0.0], [-1.2]])
+    gradients = (draws - center) @ hessian
+    found = newton_step(standard(1), draws, gradients, 1.0)
+    assert float(found.root) == pytest.approx((1 / (0.5 * 3.0)) ** 0.5)  # half of the pairs
+    assert bool(found.loc.isfinite().all())
 
 
 def test_lower_root_has_a_positive_diagonal() -> None:

@@ -75,7 +75,9 @@ class WishLinks:
                 other.expected_free_energy(self.lower.initial())
         except ValueError as error:
             expected = f"sites {list(self.names)} that fit what the level below wishes"
-            raise ValueError(complain(f"levels[{number}]", expected, f"this: {error}")) from error
+            raise ValueError(
+                complain(f"levels[{number}]", expected, f"this: {error}".rstrip("."))
+            ) from error
 
     def plan(
         self, planner: Planner, scored: Filter, belief: Belief, above: Belief

@@ -20,6 +20,7 @@ from .data_sets import dataset, drawn, labels
 from .engines.base import Engine, Found
 from .engines.importance import chunks
 from .engines.target import OUTER, Target
+from .foretold import check_draws
 from .quality import Quality, quality_of
 
 
@@ -144,6 +145,7 @@ class BehaviorFit:
 
     def _by_draw(self, function: Any, parameters: Mapping[str, Tensor]) -> Tensor:
         """A function of parameters and choices at all draws, some at a time."""
+        check_draws(parameters, self.model.events, self.choices)
         shape = next(iter(parameters.values())).shape[:2]
         sizes = chunks(shape.numel())
         parts = {name: value.flatten(0, 1).split(sizes) for name, value in parameters.items()}

@@ -15,7 +15,16 @@ from .._checks import complain, instance
 from ..models.preferences import LogPreferences
 from .choices import Choices, check_choices
 from .chooser import Chooser, log_action_probs
-from .foretold import Foretold, drawn_times, evidence, foretold, foretold_by_types, picked, timed
+from .foretold import (
+    Foretold,
+    check_parameters,
+    drawn_times,
+    evidence,
+    foretold,
+    foretold_by_types,
+    picked,
+    timed,
+)
 from .of_types import OfTypes, weighed
 from .people import People
 from .persons import Build, persons
@@ -151,6 +160,7 @@ class ChoiceModel:
 
     def _by_type(self, parameters: Mapping[str, Tensor]) -> tuple[Mapping[str, Tensor], Any]:
         """Parameters; of a mixture with types as a batch dim, and their log-weights."""
+        check_parameters(parameters, self.events)
         if not isinstance(self.population, Mixture):
             return parameters, None
         return self.population.by_type(parameters, self.events)

@@ -60,6 +60,8 @@ class Choices:
         for name, value in self._by_trial().items():
             if value is not None:
                 _check_shape(name, value, shape)
+        if self.response_times is not None:
+            _check_times(self.response_times)
         for name in ("present", "starts"):
             if (dtype := getattr(self, name).dtype) != torch.bool:
                 raise ValueError(complain(name, "a tensor of bools", dtype))
@@ -136,6 +138,15 @@ def _check_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:
     instance(name, value, Tensor, f"a tensor {expected}")
     if tuple(value.shape[:2]) != shape:
         raise ValueError(complain(name, expected, tuple(value.shape)))
+
+
+def _check_times(times: Tensor) -> None:
+    wrong = (~((times > 0) & times.isfinite()) & ~times.isnan()).nonzero()
+    if len(wrong):
+        subject, trial = wrong[0].tolist()
+        got = f"{float(times[subject, trial])} of subject {subject} at trial {trial}"
+        way_out = "Write NaN where there is none."
+        raise ValueError(complain("response_times", "seconds above 0", got, way_out))
 
 
 def check_choices(choices: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +10,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from .._checks import complain, instance
 from .choices import Choices
 from .of_types import mixed, weighed
 from .response_times import ResponseTimes
@@ -20,6 +22,34 @@ class Foretold:
 
     log_probs: Tensor  # (*batch, subjects, trials, actions), nats
     times: Any = None  # distribution of seconds given the choice, (*batch, subjects, trials)
+
+
+def check_parameters(parameters: object, events: Mapping[str, int]) -> None:
+    """Raise unless there are values of each site of a program, and of no other.
+
+    Args:
+        parameters: site to values ``(*batch, *event)``.
+        events: number of event dims of each site.
+    """
+    instance("parameters", parameters, Mapping, "a dict from site to values")
+    named: Mapping[str, Any] = parameters  # type: ignore[assignment]
+    if set(named) != set(events):
+        way_out = "A fit's own are fit.parameters, a simulation's are simulation.parameters."
+        raise ValueError(
+            complain("parameters", f"the sites {sorted(events)}", sorted(named), way_out)
+        )
+
+
+def check_draws(parameters: Mapping[str, Any], events: Mapping[str, int], of: Choices) -> None:
+    """Raise unless parameters are draws of the persons of some choices."""
+    check_parameters(parameters, events)
+    for site, value in parameters.items():
+        expected = f"tensors (chains, draws, {of.num_subjects} subjects, *event)"
+        instance("parameters", value, Tensor, f"{expected} as {site!r}")
+        if value.dim() != 3 + events[site] or value.shape[2] != of.num_subjects:
+            got = f"{tuple(value.shape)} as {site!r}"
+            way_out = "fit.parameters, and the second of fit.prior(draws), are of this form."
+            raise ValueError(complain("parameters", expected, got, way_out))
 
 
 def foretold(log_probs: Tensor, choices: Choices, times: ResponseTimes | None) -> Foretold:

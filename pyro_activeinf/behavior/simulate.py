@@ -16,6 +16,7 @@ from .._checks import complain, instance, positive_int
 from .choice_model import ChoiceModel
 from .choices import Choices
 from .chooser import Chooser, State, moved
+from .foretold import check_parameters
 from .populations.base import Watched
 from .tasks import Task, Trial
 
@@ -87,7 +88,9 @@ def simulate(
         chooser = model.chooser(given)
         if chooser.num_actions != task.num_actions:
             got = f"{chooser.num_actions} against {task.num_actions} of the task"
-            raise ValueError(complain("model", "an agent with the actions of the task", got))
+            way_out = "Give both the same number of actions."
+            expected = "an agent with the actions of the task"
+            raise ValueError(complain("model", expected, got, way_out))
         choices, log_probs = _run(chooser, task, trials, covariates or {})
     return Simulation(choices, given, log_probs, others)
 
@@ -96,10 +99,7 @@ def _given(
     model: ChoiceModel, parameters: Mapping[str, Any], subjects: int | None
 ) -> dict[str, Tensor]:
     """Parameters of all subjects, ``(subjects, *event)``."""
-    instance("parameters", parameters, Mapping, "a dict from site to values")
-    if set(parameters) != set(model.events):
-        expected = f"the sites {sorted(model.events)}"
-        raise ValueError(complain("parameters", expected, sorted(parameters)))
+    check_parameters(parameters, model.events)
     values = {site: torch.as_tensor(value) for site, value in parameters.items()}
     batches = [v.shape[: v.dim() - model.events[site]] for site, v in values.items()]
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pyro
@@ -14,9 +15,11 @@ from pyro_activeinf import behavior, to_arviz
 from pyro_activeinf.behavior import peers, tasks
 from pyro_activeinf.jobs import grid
 from tests.behavior.coin import coins, tosses
+from tests.behavior.persons import Guessing
 
 TASK = tasks.ReversalLearning()
 FEW: Any = {"subjects": 2, "trials": 3}
+ANY_COINS: Any = coins()
 ANY: Any = behavior  # what it is typed as does not matter here
 
 
@@ -45,6 +48,8 @@ ANY: Any = behavior  # what it is typed as does not matter here
             lambda: ANY.simulate(coins(), TASK, parameters=3, **FEW),
             r"`parameters`: expected a dict from site to values, got 3",
         ),
+        (lambda: _fit().foretold(3), r"`parameters`: expected a dict from site to values, got 3"),
+        (lambda: _fit().foretold({"heads": 1}), r"`parameters`: expected tensors .*got 1"),
         (lambda: tasks.Bandit(3), r"`probs`: expected a tensor \(trials, actions\), got 3"),
         (lambda: tasks.ReversalLearning(reversals=3), r"`reversals`: .*Every\(20\), got 3"),
         (lambda: ANY.Mixture(2, of="x"), r"`of`: expected how persons of a type .*got 'x'"),
@@ -77,6 +82,44 @@ def test_what_is_of_another_kind(call: Callable[[], Any], message: str) -> None:
 def test_numbers_out_of_range(call: Callable[[], Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (
+            lambda: _fit().foretold({"a": 1}),
+            r"`parameters`: expected the sites \['heads'\], got \['a'\]. A fit's own are",
+        ),
+        (
+            lambda: _fit().foretold({"heads": torch.rand(3)}),
+            r"`parameters`: expected tensors \(chains, draws, 3 subjects, .*got \(3,\) as 'heads'",
+        ),
+        (lambda: ANY_COINS.log_probs({"a": 1}, tosses()), r"`parameters`: expected the sites"),
+        (lambda: _timed(-1.0), r"`response_times`: .*got -1.0 of subject 1 at trial 2. Write NaN"),
+        (lambda: _timed(0.0), r"`response_times`: expected seconds above 0, got 0.0"),
+        (lambda: _timed(torch.inf), r"`response_times`: expected seconds above 0, got inf"),
+        (
+            lambda: ANY.simulate(coins(), tasks.ReversalLearning(actions=3), **FEW),
+            r"`model`: expected an agent with the actions of the task, got 2 against 3.* Give both",
+        ),
+        (lambda: ANY.simulate(coins(), TASK, {"a": 1}, **FEW), r"`parameters`: expected the sites"),
+    ],
+)
+def test_what_does_not_fit_together(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def _fit() -> Any:
+    return behavior.fit(coins(), tosses(), Guessing(5), progress=False)
+
+
+def _timed(seconds: float) -> behavior.Choices:
+    choices = tosses()
+    times = torch.ones(choices.actions.shape)
+    times[0, 0], times[1, 2] = torch.nan, seconds
+    return replace(choices, response_times=times)
 
 
 def _drawn(population: Any) -> None:

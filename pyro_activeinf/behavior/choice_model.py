@@ -41,7 +41,11 @@ class ChoiceModel:
         parameters: a Pyro program of one person: each sample site is a parameter with its prior.
         agent: from the parameters of one person (site to value) to an
             :class:`~pyro_activeinf.Agent` or a :class:`~.Chooser`. It is called once for all
-            persons (under ``torch.func.vmap``).
+            persons (under ``torch.func.vmap``). Quick are agents with an exact filter that plan by
+            :class:`~pyro_activeinf.planning.OpenLoop`, or by
+            :class:`~pyro_activeinf.planning.Sophisticated` without a deadline and with
+            preferences that do not depend on time; any other goes person by person and trial by
+            trial, which takes its time.
         population: how persons hang together: each by itself by default.
         response_times: from the parameters of one person to a :class:`~.ResponseTimes`, the
             likelihood of a second site, ``response_time``; what agents make of a trial goes in.

@@ -28,6 +28,13 @@ def positive_int(argument: str, value: int) -> int:
     return int(value)
 
 
+def whole_number(argument: str, value: int) -> int:
+    """Return ``value`` when it is an integer, else raise ``TypeError``."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(complain(argument, "an integer", repr(value)))
+    return int(value)
+
+
 def nonnegative(argument: str, value: float) -> float:
     """Return ``value`` when it is a number >= 0 (infinity included), else raise ``ValueError``."""
     if not isinstance(value, Real) or not value >= 0:
@@ -39,6 +46,15 @@ def finite(argument: str, value: float) -> float:
     """Return ``value`` when it is a number >= 0 and not infinite, else raise ``ValueError``."""
     if not isinstance(value, Real) or not 0 <= value < math.inf:
         raise ValueError(complain(argument, "a finite number >= 0", repr(value)))
+    return float(value)
+
+
+def real(argument: str, value: float) -> float:
+    """Return ``value`` when it is a finite number, else raise ``TypeError`` or ``ValueError``."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(complain(argument, "a number", repr(value)))
+    if not math.isfinite(value):
+        raise ValueError(complain(argument, "a finite number", repr(value)))
     return float(value)
 
 

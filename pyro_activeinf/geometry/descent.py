@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 from torch.autograd import grad
 
-from .._checks import below_one, finite
+from .._checks import below_one, finite, real
 from .manifold import Manifold, Point
 
 
@@ -92,7 +92,7 @@ class RiemannianSGD:
         alpha: float = 0.0,
     ) -> None:
         self.manifold, self.rate = manifold, finite("rate", rate)
-        self.momentum, self.alpha = below_one("momentum", momentum), alpha
+        self.momentum, self.alpha = below_one("momentum", momentum), real("alpha", alpha)
         self.point = manifold.point(point).detach().clone().requires_grad_()
         self._velocity: Tensor | None = None
 

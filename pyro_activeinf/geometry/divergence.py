@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.distributions import kl_divergence
 
 from .._checks import complain
 from .autodiff import jacobian, matvec, solve
 from .family import ExponentialFamily, Family
+from .masses import surprise
 
 if TYPE_CHECKING:
     from .manifold import Point
@@ -44,6 +44,7 @@ class Dually:
 
     family: Family
     point: Callable[..., Tensor]
+    _near: Callable[[Any, str, bool], Tensor]
 
     def natural(self, point: Point) -> Tensor:
         r"""Natural coordinates :math:`\theta`: ``(*batch, d)``."""
@@ -62,12 +63,16 @@ class Dually:
         return self.family.checked("mean", self._exponential.from_mean(mean))
 
     def kl(self, point: Point, other: Point) -> Tensor:
-        r"""KL divergence :math:`KL[p \| q]` in nats: ``(*batch)``."""
-        x, y = self.point(point), self.point(other, "other")
+        r"""KL divergence :math:`KL[p \| q]` in nats: ``(*batch)``.
+
+        Points at a border at a finite distance may be given: it is infinite where q has
+        no chance for what p has one for; 0 log 0 is 0.
+        """
+        x, y = self._near(point, "point", True), self._near(other, "other", True)
         p, q = self.family.near(point), self.family.near(other)
-        if p is q:
-            return self.family.kl(x, y)
-        return kl_divergence(p.distribution(x), q.distribution(y))
+        if p.masses is not None and q.masses is not None:
+            return surprise(p.masses(x), q.masses(y)).sum(-1)
+        return self.family.kl(x, y)
 
     def bregman(self, point: Point, other: Point) -> Tensor:
         r"""Bregman divergence of the log partition function: ``(*batch)``, in nats.
@@ -76,7 +81,10 @@ class Dually:
                   = KL[q \| p]
         """
         family = self._exponential
-        y = self.point(other, "other")
+        y = self._near(other, "other", True)
+        inside = family.valid(self._near(point, "point", True)) & family.valid(y)
+        if not bool(inside.all()):  # where natural coordinates are infinite
+            return self.kl(other, point)
         p, q = self.natural(point), self.natural(other)
         slope = ((p - q) * family.mean(y)).sum(-1)
         return family.log_partition(p) - family.log_partition(q) - slope

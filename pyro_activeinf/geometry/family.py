@@ -59,6 +59,8 @@ class Family(ABC):
     read: Map = staticmethod(_as_it_is)  # usual coordinates from numbers that stand for a point
     exactly: Callable[[Any], Family | None] = staticmethod(_no_better)
     closed: Closed = Closed()
+    masses: Map | None = None  # chances of all outcomes, where these are few
+    units: Map | None = None  # by which coordinates may be divided, once locations are taken off
     kinds: tuple[type, ...] = ()  # classes of distributions that are read; all, if none is said
 
     @abstractmethod
@@ -96,6 +98,16 @@ class Family(ABC):
     def near(self, point: Any) -> Family:
         """The same family, which knows what usual coordinates of a point round off."""
         return self.exactly(point) or self
+
+    def frame(self, point: Tensor) -> tuple[Tensor, Tensor]:
+        """What may be taken off coordinates near a point, and then divide them: (0, 1) for all."""
+        fixed = point.detach()
+        unit = torch.ones_like(fixed) if self.units is None else self.units(fixed)
+        return self.shift(fixed), unit
+
+    @abstractmethod
+    def shift(self, point: Tensor) -> Tensor:
+        """The location of a point, and zeros for all else: what may be taken off."""
 
     def checked(self, argument: str, point: Tensor) -> Tensor:
         """The coordinates, or an error where they are outside the domain."""
@@ -148,8 +160,10 @@ class ExponentialFamily(Family):
 
     def local(self, point: Tensor) -> Dual:
         """Metric and connections; statistics are counted from where the distribution is."""
-        shift = self.shift(point)
-        return Dual(lambda x: self.natural(x - shift), lambda x: self.mean(x - shift))
+        shift, unit = self.frame(point)
+        return Dual(
+            lambda x: self.natural((x - shift) / unit), lambda x: self.mean((x - shift) / unit)
+        )
 
 
 class Unbounded(ExponentialFamily):

@@ -24,6 +24,7 @@ class Gamma(ExponentialFamily):
     kinds = (torch_dist.Gamma,)
 
     def __init__(self) -> None:
+        self.units = _rates
         self.closed = Closed(equation=GammaEquation())
 
     def coordinates(self, distribution: Any) -> Tensor:
@@ -80,6 +81,11 @@ class Gamma(ExponentialFamily):
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
         return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def _rates(point: Tensor) -> Tensor:
+    """1 for the concentration, the rate for itself."""
+    return torch.cat([torch.ones_like(point[..., :1]), point[..., 1:]], -1)
 
 
 def _inverse(s: Tensor) -> Tensor:

@@ -30,6 +30,7 @@ class Normal(ExponentialFamily):
     kinds = (torch_dist.Normal,)
 
     def __init__(self) -> None:
+        self.units = _scales
         self.closed = Closed(
             isometry=Isometry(
                 HalfPlane(),
@@ -172,6 +173,11 @@ class MultivariateNormal(ExponentialFamily):
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
         return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def _scales(point: Tensor) -> Tensor:
+    """The scale, for location and scale."""
+    return point[..., 1:].expand_as(point)
 
 
 def event_size(size: int) -> int | None:

@@ -93,6 +93,10 @@ class Generic(Family):
         outcomes, shares = self._outcomes(p)
         return ((p.log_prob(outcomes) - q.log_prob(outcomes)) * shares(p)).sum(0)
 
+    def shift(self, point: Tensor) -> Tensor:
+        """Nothing is known of locations."""
+        return torch.zeros_like(point)
+
     def local(self, point: Tensor) -> Local:
         """Metric and connections near a point."""
         self._require_fixed_support(point)

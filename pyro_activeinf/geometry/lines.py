@@ -17,6 +17,7 @@ from torch.distributions import kl_divergence
 from .._checks import complain, positive_int
 from .family import Closed, ExponentialFamily, Isometry, Unbounded
 from .legendre import LogOdds
+from .masses import surprise
 from .spaces import Line
 
 
@@ -57,6 +58,7 @@ class Exponential(Rates):
     kinds = (torch_dist.Exponential,)
 
     def __init__(self) -> None:
+        self.units = torch.clone
         self.closed = Closed(
             isometry=Isometry(Line(), torch.log, torch.exp, lambda y: y.isfinite().all(-1))
         )
@@ -136,7 +138,7 @@ class Poisson(Rates):
 
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
-        return kl_divergence(self.distribution(point), self.distribution(other))
+        return (surprise(point, other) + other - point).squeeze(-1)
 
 
 class Binomial(Unbounded):
@@ -202,9 +204,8 @@ class Binomial(Unbounded):
 
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
-        return self.total_count * kl_divergence(
-            dist.Bernoulli(point.squeeze(-1)), dist.Bernoulli(other.squeeze(-1))
-        )
+        heads, tails = surprise(point, other), surprise(1 - point, 1 - other)
+        return self.total_count * (heads + tails).squeeze(-1)
 
 
 def bernoulli() -> Binomial:

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import complain, positive_int
-from .autodiff import jacobian, matvec, solve
+from .._checks import complain, positive_int, real
+from .autodiff import Map, jacobian, matvec, solve
 from .curves import Curve, Polyline
 from .family import Family
 from .local import Local
@@ -33,6 +33,8 @@ def tangent(argument: str, point: Tensor, vector: Any) -> Tensor:
     if vector.shape[-1:] != point.shape[-1:]:
         got = str(tuple(vector.shape))
         raise ValueError(complain(argument, f"a shape that ends in {size}", got))
+    if not bool(vector.detach().isfinite().all()):
+        raise ValueError(complain(argument, "finite numbers", "others"))
     return vector.to(point.dtype)
 
 
@@ -157,8 +159,24 @@ class Manifold(ABC):
 
     def christoffel(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Christoffel symbols :math:`\Gamma^k_{ij}` as ``[.., k, i, j]``."""
+        _, y, unit = self._framed(point)
+        symbols = self._symbols(point, alpha)(y)
+        return symbols / unit[..., None, :, None] / unit[..., None, None, :] * unit[..., None, None]
+
+    def _framed(self, point: Point) -> tuple[Tensor, Tensor, Tensor]:
+        """Usual coordinates, the same in units of the point, and these units."""
         x = self.point(point)
-        return self.local(point).raised(x, alpha)
+        if self.family.units is None:
+            return x, x, torch.ones_like(x)
+        shift, unit = self.family.frame(x)
+        return x, (x - shift) / unit, unit
+
+    def _symbols(self, point: Point, alpha: float) -> Map:
+        """Christoffel symbols as a function of coordinates in units of a point."""
+        real("alpha", alpha)
+        place = point if self.family.units is None else self._framed(point)[1]
+        local = self.local(place)
+        return lambda y: local.raised(y, alpha)
 
     def riemann(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Curvature tensor :math:`R^l{}_{kij}` as ``[.., l, k, i, j]``: ``(*batch, d, d, d, d)``.
@@ -166,21 +184,29 @@ class Manifold(ABC):
         .. math:: R^l{}_{kij} = \partial_i \Gamma^l_{jk} - \partial_j \Gamma^l_{ik}
                   + \Gamma^l_{im} \Gamma^m_{jk} - \Gamma^l_{jm} \Gamma^m_{ik}
         """
-        x = self.point(point)
-        local = self.local(point)
-        symbols = local.raised(x, alpha)
-        change = jacobian(lambda y: local.raised(y, alpha), x)  # (.., l, j, k, i)
+        unit = self._framed(point)[2]
+        mixed = self._bent(point, alpha) * (unit[..., None] / unit.unsqueeze(-2))[..., None, None]
+        return mixed / unit[..., None, None, :, None] / unit[..., None, None, None, :]
+
+    def _bent(self, point: Point, alpha: float) -> Tensor:
+        """The curvature tensor in units of the point."""
+        y, raised = self._framed(point)[1], self._symbols(point, alpha)
+        symbols = raised(y)
+        change = jacobian(raised, y)  # (.., l, j, k, i)
         half = torch.einsum("...ljki->...lkij", change)
         half = half + torch.einsum("...lim,...mjk->...lkij", symbols, symbols)
         return half - half.transpose(-1, -2)
 
     def ricci(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Ricci tensor :math:`R^i{}_{kij}` as ``[.., k, j]``: ``(*batch, d, d)``."""
-        return torch.einsum("...ikij->...kj", self.riemann(point, alpha))
+        unit = self._framed(point)[2]
+        found = torch.einsum("...ikij->...kj", self._bent(point, alpha))
+        return found / unit.unsqueeze(-1) / unit.unsqueeze(-2)
 
     def scalar_curvature(self, point: Point, alpha: float = 0.0) -> Tensor:
         r"""Scalar curvature :math:`g^{kj} R_{kj}`: ``(*batch)``."""
-        raised = torch.linalg.solve(self.metric(point), self.ricci(point, alpha))
+        ricci = torch.einsum("...ikij->...kj", self._bent(point, alpha))
+        raised = torch.linalg.solve(self._metric_in_units(point), ricci)
         return raised.diagonal(dim1=-2, dim2=-1).sum(-1)
 
     def sectional_curvature(
@@ -194,9 +220,11 @@ class Manifold(ABC):
         Raises:
             ValueError: the vectors are parallel.
         """
-        metric = self.metric(point)
+        x, _, unit = self._framed(point)
+        vector, other = tangent("vector", x, vector) / unit, tangent("other", x, other) / unit
+        metric = self._metric_in_units(point)
         turned = torch.einsum(
-            "...lkij,...k,...i,...j->...l", self.riemann(point, alpha), other, vector, other
+            "...lkij,...k,...i,...j->...l", self._bent(point, alpha), other, vector, other
         )
         v, w = matvec(metric, vector), matvec(metric, other)
         lengths = (v * vector).sum(-1) * (w * other).sum(-1)
@@ -204,6 +232,10 @@ class Manifold(ABC):
         if bool((area <= 1e-14 * lengths).any()):
             raise ValueError(complain("other", "a vector that is not parallel to the first", "one"))
         return (v * turned).sum(-1) / area
+
+    def _metric_in_units(self, point: Point) -> Tensor:
+        y = self._framed(point)[1]
+        return self.local(point if self.family.units is None else y).metric(y)
 
     def curvature(self, point: Point, alpha: float = 0.0) -> Tensor:
         """Mean of the sectional curvatures of all planes: ``(*batch)``.

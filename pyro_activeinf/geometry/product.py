@@ -55,6 +55,8 @@ class Product(ExponentialFamily):
         self.count = self.event_shape.numel()
         self.name, self.domain = f"independent {base.name}", f"for each {base.domain}"
         self.closed = Closed(isometry=self._isometry())
+        units = base.units
+        self.units = None if units is None else lambda x: self.together(units(self.apart(x)))
 
     def apart(self, x: Tensor) -> Tensor:
         """Coordinates of each: ``(*batch, count, d)``."""

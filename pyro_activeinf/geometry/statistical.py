@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, real
+from .autodiff import Map, jacobian, matvec, solve
 from .autodiff import along as rate
-from .autodiff import jacobian, solve
 from .boundary import connect
 from .chebyshev import differentiation
 from .curves import Curve, Formula, Polynomial, SpaceGeodesic
@@ -97,6 +97,8 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: the geodesic leaves the domain before.
         """
         x, v = self._pair(point, vector)
+        real("alpha", alpha)
+        _require_time(time)
         family = self.family.near(point)
         straight = _straight(family, x, alpha)
         if straight is not None:
@@ -112,10 +114,12 @@ class StatisticalManifold(Dually, Manifold):
             return isometry.out(end)
         if alpha == 0 and self.family.closed.exp is not None:
             return self._reached(self.family.closed.exp(x, v))
-        z = self.family.free(x)
+        into, out = self._framing(x)
+        y = into(x)
         t = torch.tensor([0.0, 1.0], dtype=x.dtype)
-        path, _ = shoot(self._equation(x, alpha), z, rate(self.family.free, x, v), t)
-        return self.family.from_free(path[-1])
+        speed = rate(self.family.free, y, rate(into, x, v))
+        path, _ = shoot(self._equation(y, alpha), self.family.free(y), speed, t)
+        return self._reached(out(path[-1]))
 
     def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:
         """The velocity at ``point`` of the alpha-geodesic that is at ``other`` after unit time.
@@ -124,6 +128,7 @@ class StatisticalManifold(Dually, Manifold):
             ValueError: none is found.
         """
         x, y = self._two(point, other)
+        real("alpha", alpha)
         family, far = self.family.near(point), self.family.near(other)
         straight, there = _straight(family, x, alpha), _straight(far, x, alpha)
         if straight is not None and there is not None:
@@ -131,12 +136,15 @@ class StatisticalManifold(Dually, Manifold):
         isometry, end = family.closed.isometry, far.closed.isometry
         if alpha == 0 and isometry is not None and end is not None:
             start = isometry.into(x)
-            return rate(isometry.out, start, isometry.space.log(start, end.into(y)))
+            speed = isometry.space.log(start, end.into(y))
+            velocity = rate(isometry.out, start, speed)
+            _require_told(speed, rate(isometry.into, x, velocity))
+            return velocity
         if alpha == 0 and self.family.closed.log is not None:
             return self.family.closed.log(x, y)
-        path = self._path(x, y, alpha)
+        path, out = self._path(x, y, alpha)
         speed = torch.tensordot(differentiation(len(path) - 1)[0].to(path), path, 1)
-        return rate(self.family.from_free, path[0], speed)
+        return rate(out, path[0], speed)
 
     def distance(self, point: Point, other: Point) -> Tensor:
         """Fisher-Rao distance, of alpha = 0, in nats^(1/2): ``(*batch)``.
@@ -150,7 +158,7 @@ class StatisticalManifold(Dually, Manifold):
         if isometry is not None and end is not None:
             return isometry.space.distance(isometry.into(x), end.into(y))
         v = self.log_map(x, y)
-        square = torch.where((x == y).all(-1), 0.0, self.inner(x, v, v))
+        square = torch.where((x == y).all(-1), 0.0, self._square(x, v))
         return root(square)  # with a gradient of zero at equal points, where it has a corner
 
     def geodesic(
@@ -172,6 +180,7 @@ class StatisticalManifold(Dually, Manifold):
         if (other is None) == (velocity is None):
             got = "both" if velocity is not None else "neither"
             raise ValueError(complain("other, velocity", "one of them", got))
+        real("alpha", alpha)
         isometry = self.family.near(point).closed.isometry if alpha == 0 else None
         goal = self.family.near(other).closed.isometry if other is not None else None
         if isometry is not None and goal is not None:
@@ -184,14 +193,16 @@ class StatisticalManifold(Dually, Manifold):
             velocity = self.log_map(point, other, alpha)
         if velocity is None:
             x, y = self._two(x, other)
-            return Polynomial(self._path(x, y, alpha), self.family.from_free)
+            return Polynomial(*self._path(x, y, alpha))
         x, v = self._pair(x, velocity)
         if isometry is not None:
             return SpaceGeodesic(isometry, isometry.into(x), rate(isometry.into, x, v))
         if _straight(self.family, x, alpha) is not None or (alpha == 0 and self.family.closed.exp):
             return self._formula(x, v, alpha)
-        z, speed = self.family.free(x), rate(self.family.free, x, v)
-        return Polynomial(spectral(self._equation(x, alpha), z, speed), self.family.from_free)
+        into, out = self._framing(x)
+        y = into(x)
+        speed = rate(self.family.free, y, rate(into, x, v))
+        return Polynomial(spectral(self._equation(y, alpha), self.family.free(y), speed), out)
 
     def parallel_transport(self, vector: Tensor, along: Any, alpha: float = 0.0) -> Tensor:
         r"""Carry a vector from the start of a curve to its end: ``(*batch, d)``.
@@ -206,6 +217,7 @@ class StatisticalManifold(Dually, Manifold):
             along: a geodesic, or points ``(points, *batch, d)`` joined by straight pieces.
             alpha: of the connection.
         """
+        real("alpha", alpha)
         curve = along if isinstance(along, Curve) else polyline(self.point(along, "along"))
         vector = tangent("vector", curve(0.0), vector)
         start, end = curve(0.0), curve(1.0)
@@ -229,9 +241,24 @@ class StatisticalManifold(Dually, Manifold):
 
         return Formula(at, x.dim())
 
-    def _path(self, x: Tensor, y: Tensor, alpha: float) -> Tensor:
-        equation = self._equation(x, alpha)
-        return connect(equation, self.family.free(x), self.family.free(y))
+    def _path(self, x: Tensor, y: Tensor, alpha: float) -> tuple[Tensor, Map]:
+        """Free coordinates of a geodesic in units of its start, and the way from these to usual."""
+        into, out = self._framing(x)
+        start, end = into(x), into(y)
+        equation = self._equation(start, alpha)
+        return connect(equation, self.family.free(start), self.family.free(end)), out
+
+    def _framing(self, x: Tensor) -> tuple[Map, Map]:
+        """To units of a point; and from free coordinates there to usual ones."""
+        if self.family.units is None:
+            return torch.clone, self.family.from_free
+        shift, unit = self.family.frame(x)
+        return lambda y: (y - shift) / unit, lambda z: self.family.from_free(z) * unit + shift
+
+    def _square(self, x: Tensor, v: Tensor) -> Tensor:
+        """Squared length of a vector, as units of the point have it."""
+        unit = self._framed(x)[2]
+        return (matvec(self._metric_in_units(x), v / unit) * v / unit).sum(-1)
 
     def _equation(self, x: Tensor, alpha: float) -> Equation:
         family, closed = self.family, self.family.closed.equation
@@ -292,8 +319,29 @@ def _straight(family: Family, x: Tensor, alpha: float) -> tuple[Any, Any] | None
     """
     if not isinstance(family, ExponentialFamily) or alpha not in (1, -1):
         return None
-    shift = family.shift(x)
+    shift, unit = family.frame(x)
     into, out = (
         (family.natural, family.from_natural) if alpha == 1 else (family.mean, family.from_mean)
     )
-    return lambda y: into(y - shift), lambda z: out(z) + shift
+    return lambda y: into((y - shift) / unit), lambda z: out(z) * unit + shift
+
+
+def _require_told(speed: Tensor, told: Tensor) -> None:
+    """A velocity whose coordinates round off what matters, by one minus others, is refused."""
+    size = torch.linalg.vector_norm(speed.detach(), dim=-1, keepdim=True)
+    told_apart = (told - speed).detach().abs() <= torch.finfo(speed.dtype).eps ** 0.4 * size
+    if not bool((told_apart | (size == 0)).all()):
+        expected = "one at which usual coordinates tell velocities"
+        got = "a probability near 0 that is no coordinate, but one minus the others"
+        way_out = (
+            "Leave out a large one instead: StatisticalManifold(Categorical(left_out=0)), say."
+        )
+        raise ValueError(complain("point", expected, got, way_out))
+
+
+def _require_time(time: float | Tensor) -> None:
+    if isinstance(time, Tensor):
+        if not bool(time.detach().isfinite().all()):
+            raise ValueError(complain("time", "finite numbers", "others"))
+    else:
+        real("time", time)

@@ -112,6 +112,32 @@ def _read(path: Path) -> Any:
         raise _refused(path, "state", "one with more than tensors and plain values") from error
 
 
+def place(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
+    """Where a run that may be interrupted keeps what a later start needs; ``None``: nowhere.
+
+    Raises:
+        ValueError: to go on from nowhere.
+        IsADirectoryError: where the file is a folder.
+        FileNotFoundError: where its folder is not there.
+
+    Example:
+        >>> str(place("run.pt", resume=True))
+        'run.pt'
+    """
+    if checkpoint is None:
+        if resume:
+            raise ValueError(complain("resume", "a checkpoint= to go on from", "none"))
+        return None
+    path = Path(checkpoint)
+    if path.is_dir():
+        raise IsADirectoryError(
+            complain("checkpoint", "a file", f"the folder {path}", "Name a file in it.")
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(complain("checkpoint", "a file in a folder that is there", path))
+    return path
+
+
 def _refused(path: str | os.PathLike[str], kind: str, got: str) -> ValueError:
     expected = f"a file with the {kind} that this library saved"
     return ValueError(complain("path", expected, f"{path}, {got}", "Name another file."))

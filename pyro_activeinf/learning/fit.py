@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pyro
@@ -11,6 +10,7 @@ import torch
 from pyro.infer import ELBO
 
 from .._checks import complain, nonnegative, positive_int
+from ..checkpoint import place
 from ..free_energy import VariationalFreeEnergy
 from .bar import Bar
 from .batches import Batches, Minibatches, Whole, arguments
@@ -108,7 +108,7 @@ def fit(  # noqa: PLR0913
         >>> run.steps, bool(run.losses[-50:].mean() < run.losses[:50].mean() - 3)
         (300, True)
     """
-    path = _checked_path(checkpoint, resume)
+    path = place(checkpoint, resume)
     positive_int("checkpoint_every", checkpoint_every)
     if clip_norm is not None and not nonnegative("clip_norm", clip_norm) > 0:
         raise ValueError(complain("clip_norm", "a number above 0", clip_norm))
@@ -193,18 +193,3 @@ def _backend(compile: bool | Backend) -> Backend | None:
         return inductor if compile else None
     _require_callables(compile=compile)
     return compile
-
-
-def _checked_path(checkpoint: str | os.PathLike[str] | None, resume: bool) -> Path | None:
-    if checkpoint is None:
-        if resume:
-            raise ValueError(complain("resume", "a checkpoint= to go on from", "none"))
-        return None
-    path = Path(checkpoint)
-    if path.is_dir():
-        raise IsADirectoryError(
-            complain("checkpoint", "a file", f"the folder {path}", "Name a file in it.")
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(complain("checkpoint", "a file in a folder that is there", path))
-    return path

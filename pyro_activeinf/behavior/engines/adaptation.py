@@ -18,10 +18,14 @@ class DualAveraging:
 
     step: float
     target: float = 0.8
+    count: int = 0  # steps seen
+    lack: float = 0.0  # H-bar
+    mean: float = 0.0  # of log epsilon
+    center: float = math.nan  # mu; ten times the first step where it is not given
 
     def __post_init__(self) -> None:
-        self.center = math.log(10.0 * self.step)
-        self.count, self.lack, self.mean = 0, 0.0, 0.0
+        if math.isnan(self.center):
+            self.center = math.log(10.0 * self.step)
 
     def update(self, accept: float) -> None:
         """Take account of a mean acceptance."""

@@ -6,7 +6,8 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, final
 
 from torch import Tensor
 
@@ -48,4 +49,36 @@ class Engine(ABC):
             target: the density.
             start: points ``(points, dim)`` to start from; drawn from around the prior by default.
             progress: show a progress bar.
+        """
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Where a run is kept, to go on after it was interrupted or killed."""
+
+    path: Path
+    every: int  # steps from one writing to the next
+    resume: bool  # go on from the file, if it is there
+
+
+class Resumable(Engine):
+    """An engine that goes step by step, and can go on from a file."""
+
+    @final
+    def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
+        """Draw from the target, without a file."""
+        return self.kept(target, start, progress, None)
+
+    @abstractmethod
+    def kept(
+        self, target: Target, start: Tensor | None, progress: bool, keeping: Keeping | None
+    ) -> Found:
+        """Draw from the target, and keep what a later start needs.
+
+        Args:
+            target, start, progress: as ``__call__`` takes them.
+            keeping: a file; ``None`` to keep nothing.
+
+        Raises:
+            ValueError: the file is damaged, foreign, or of another run.
         """

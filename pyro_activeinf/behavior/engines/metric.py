@@ -22,6 +22,11 @@ class Metric(ABC):
     def momentum(self, rng: np.random.Generator) -> Array:
         r"""A draw of :math:`N(0, \Sigma^{-1})`, ``(dim,)``."""
 
+    @property
+    @abstractmethod
+    def array(self) -> Array:
+        """What :func:`metric_of` makes it from."""
+
     @abstractmethod
     def estimated(self, points: Array) -> Metric:
         """The metric of the same kind with the covariance of points ``(points, dim)``, shrunk."""
@@ -32,6 +37,11 @@ class Diagonal(Metric):
     """A variance for each coordinate."""
 
     variance: Array  # (dim,)
+
+    @property
+    def array(self) -> Array:
+        """The variances."""
+        return self.variance
 
     def velocity(self, momentum: Array) -> Array:
         """dz/dt, ``(dim,)``."""
@@ -56,6 +66,11 @@ class Dense(Metric):
         """Factor it once."""
         object.__setattr__(self, "_root", np.linalg.cholesky(np.linalg.inv(self.covariance)))
 
+    @property
+    def array(self) -> Array:
+        """The covariance matrix."""
+        return self.covariance
+
     def velocity(self, momentum: Array) -> Array:
         """dz/dt, ``(dim,)``."""
         return self.covariance @ momentum
@@ -76,3 +91,8 @@ class Dense(Metric):
 
 def _shrunk(variance: Array, count: int) -> Array:
     return (count * variance + 5e-3) / (count + 5.0)
+
+
+def metric_of(array: Array) -> Metric:
+    """The metric with these variances ``(dim,)``, or this covariance matrix ``(dim, dim)``."""
+    return Diagonal(array) if array.ndim == 1 else Dense(array)

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm.auto import tqdm
 
-from ..._checks import complain, positive_int
+from ..._checks import complain, finite, positive_int
 from ...learning.compilation import Backend, inductor
-from .base import Engine, Found
+from .base import Found, Keeping, Resumable
 from .chain import Chain, Plan
 from .evaluator import Evaluator
-from .metric import Array, Dense, Diagonal, Metric
+from .journey import Journey
+from .metric import Dense, Diagonal, Metric
 from .starts import scattered
 from .target import Target
-from .together import together
 
 
 @dataclass(frozen=True)
-class NUTS(Engine):
+class NUTS(Resumable):
     r"""The No-U-Turn sampler, all of whose chains are evaluated in one pass.
 
     .. math:: \dot z = \Sigma p, \qquad \dot p = \nabla \log \pi(z), \qquad p \sim N(0, \Sigma^{-1})
 
     Each chain has a step size, a metric and a generator of its own, and goes on as soon as it has
-    been answered. Where subjects tell nothing about each other (:class:`Flat`), every subject has
+    been answered. Ctrl-C after the warm-up ends the run with the draws that all chains have. Where
+    subjects tell nothing about each other (:class:`Flat`), every subject has
     chains of its own.
 
     Args:
@@ -60,21 +59,24 @@ class NUTS(Engine):
         """Check the settings."""
         for name in ("draws", "warmup", "chains", "max_depth"):
             positive_int(name, getattr(self, name))
-        if not 0 < self.target_accept < 1:
+        if not 0 < finite("target_accept", self.target_accept) < 1:
             got = self.target_accept
             raise ValueError(complain("target_accept", "a number in (0, 1)", got))
 
-    def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
-        """Draws ``(chains, draws, dim)``."""
+    def kept(
+        self, target: Target, start: Tensor | None, progress: bool, keeping: Keeping | None
+    ) -> Found:
+        """Draws ``(chains, draws, dim)``; fewer than asked for after an interrupt."""
         backend = self.compile if callable(self.compile) else inductor if self.compile else None
         answer = Evaluator(target, self.chains, backend)
         chains = self._chains(target, answer, start)
-        _drive(chains, answer, progress)
-        found = [[move.phase.z for move in chain.moves] for chain in chains]
+        settings = {"chains": self.chains, "dim": target.dim, "dense": self.dense}
+        draws = Journey(chains, answer, keeping, settings).go(progress)
+        found = [chain.points[:draws] for chain in chains]
         z = torch.as_tensor(np.array(found), dtype=torch.get_default_dtype())
-        whole = z.new_empty(self.chains, self.draws, target.dim)
+        whole = z.new_empty(self.chains, draws, target.dim)
         whole[..., target.cells] = z.unflatten(0, (self.chains, -1)).transpose(1, 2)
-        return Found(whole, statistics(chains, self.chains))
+        return Found(whole, statistics(chains, self.chains, draws))
 
     def _chains(self, target: Target, answer: Evaluator, start: Tensor | None) -> list[Chain]:
         plan = Plan(self.draws, self.warmup, self.target_accept, self.max_depth)
@@ -95,25 +97,11 @@ class NUTS(Engine):
         return [unit.estimated(start[:, cell].double().numpy()) for cell in target.cells]
 
 
-def _drive(chains: list[Chain], answer: Callable[[Array], Any], progress: bool) -> None:
-    total = sum(chain.plan.warmup + chain.plan.draws for chain in chains)
-    with tqdm(total=total, desc="NUTS", unit=" step", disable=not progress) as bar:
-        for _ in together([chain.go() for chain in chains], answer):
-            if not bar.disable:
-                bar.update(sum(chain.done for chain in chains) - bar.n)
-                bar.set_postfix_str(f"{diverged(chains)} divergences", refresh=False)
-
-
-def diverged(chains: Sequence[Chain]) -> int:
-    """Number of draws whose trajectory lost its energy."""
-    return sum(move.diverging for chain in chains for move in chain.moves)
-
-
-def statistics(chains: Sequence[Chain], count: int) -> dict[str, Tensor]:
-    """What is known of each draw, ``(chains, draws)``; of cells the worst, or their sum."""
+def statistics(chains: Sequence[Chain], count: int, draws: int) -> dict[str, Tensor]:
+    """What is known of each draw, ``(count, draws)``; of cells the worst, or their sum."""
 
     def of(name: str) -> Tensor:
-        rows = [[getattr(move, name) for move in chain.moves] for chain in chains]
+        rows = [[getattr(facts, name) for facts in chain.facts[:draws]] for chain in chains]
         return torch.tensor(rows).unflatten(0, (count, -1))
 
     steps = torch.tensor([chain.step for chain in chains]).unflatten(0, (count, -1))
@@ -123,5 +111,5 @@ def statistics(chains: Sequence[Chain], count: int) -> dict[str, Tensor]:
         "n_steps": of("steps").amax(1),
         "tree_depth": of("depth").amax(1),
         "energy": of("energy").sum(1),
-        "step_size": steps.amin(1, keepdim=True).expand(-1, len(chains[0].moves)),
+        "step_size": steps.amin(1, keepdim=True).expand(-1, draws),
     }

@@ -29,15 +29,21 @@ class Phase(NamedTuple):
     gradient: Array  # (dim,)
 
 
-class Moved(NamedTuple):
-    """A draw, and how the trajectory to it went."""
+class Facts(NamedTuple):
+    """How the trajectory to a draw went."""
 
-    phase: Phase
     accept: float  # mean probability of acceptance along the trajectory
     steps: int  # leapfrog steps
     depth: int
     diverging: bool
     energy: float  # of the draw, in nats
+
+
+class Moved(NamedTuple):
+    """A draw, and how the trajectory to it went."""
+
+    phase: Phase
+    facts: Facts
 
 
 @dataclass(frozen=True)
@@ -134,7 +140,8 @@ def transition(
         depth += 1
     drawn = tree.proposal
     accept = tree.accept / max(tree.steps, 1)
-    return Moved(drawn, accept, tree.steps, depth, tree.diverging, energy(drawn, metric))
+    facts = Facts(accept, tree.steps, depth, tree.diverging, energy(drawn, metric))
+    return Moved(drawn, facts)
 
 
 def edge(tree: Tree, direction: int) -> Phase:

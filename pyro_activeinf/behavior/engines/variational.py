@@ -14,11 +14,11 @@ import torch
 from pyro.nn import PyroModule
 from torch import Tensor
 
-from ..._checks import instance, positive, positive_int
+from ..._checks import complain, instance, positive, positive_int
 from ...free_energy import VariationalFreeEnergy
 from ...learning import LearningRate, Plateau, fit
 from ...learning.training import adam
-from .base import Engine, Found
+from .base import Found, Keeping, Resumable
 from .guides import Family, MeanField
 from .importance import weighed
 from .settling import Settling, Stop
@@ -62,7 +62,7 @@ def _place(latent: Latent, value: Tensor, log_det: Tensor) -> None:
 
 
 @dataclass(frozen=True)
-class Variational(Engine):
+class Variational(Resumable):
     r"""Variational inference: descent on the free energy of a guide, and draws from it.
 
     .. math:: F(\phi) = E_{q_\phi}[\log q_\phi(\theta) - \log p(\theta, u)]
@@ -96,8 +96,13 @@ class Variational(Engine):
             positive_int(name, getattr(self, name))
         positive("learning_rate", self.learning_rate)
         instance("guide", self.guide, Family, "MeanField(), LowRank() or Flow()")
+        if self.stop is not None and not callable(self.stop):
+            expected = "a function of all losses so far, or None"
+            raise TypeError(complain("stop", expected, repr(self.stop), "learning.Plateau(), say."))
 
-    def __call__(self, target: Target, start: Tensor | None, progress: bool) -> Found:
+    def kept(
+        self, target: Target, start: Tensor | None, progress: bool, keeping: Keeping | None
+    ) -> Found:
         """Draws ``(1, draws, dim)`` of the guide."""
         loc, scale = _around(target, start)
         guide = TargetGuide(target, self.guide.module(loc, scale))
@@ -117,8 +122,20 @@ class Variational(Engine):
             early_stop=settling,
             compile=self.compile,
             progress=progress,
+            **_file(keeping),
         )
         return weighed(target, partial(_drawn, guide.family), self.draws, run)
+
+
+def _file(keeping: Keeping | None) -> dict[str, Any]:
+    """As learning has it."""
+    if keeping is None:
+        return {}
+    return {
+        "checkpoint": keeping.path,
+        "checkpoint_every": keeping.every,
+        "resume": keeping.resume,
+    }
 
 
 def _drawn(family: Any, draws: int) -> tuple[Tensor, Tensor]:

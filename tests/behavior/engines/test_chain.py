@@ -30,7 +30,7 @@ def gone(metric: Metric, draws: int = 1500, seed: int = 0) -> Chain:
 def test_scales_that_differ_are_learned(metric: Metric) -> None:
     chain = gone(metric)
 
-    drawn = np.stack([move.phase.z for move in chain.moves]) / SPREAD
+    drawn = np.stack(chain.points) / SPREAD
     learned = (
         chain.metric.velocity(np.ones(3))
         if isinstance(metric, Diagonal)
@@ -42,25 +42,23 @@ def test_scales_that_differ_are_learned(metric: Metric) -> None:
     np.testing.assert_allclose(drawn.mean(0), 0.0, atol=0.12)
     np.testing.assert_allclose(drawn.std(0), 1.0, atol=0.1)
     assert np.abs(np.log(learned[1:] / SPREAD[1:] ** 2)).max() < 0.7
-    assert np.mean([move.steps for move in chain.moves]) < 10  # thousands with a metric of ones
+    assert np.mean([facts.steps for facts in chain.facts]) < 10  # thousands with a metric of ones
 
 
 def test_acceptance_comes_to_its_target() -> None:
     chain = gone(Diagonal(SPREAD**2), draws=600)
 
-    assert np.mean([move.accept for move in chain.moves]) == pytest.approx(0.8, abs=0.12)
+    assert np.mean([facts.accept for facts in chain.facts]) == pytest.approx(0.8, abs=0.12)
 
 
 def test_it_counts_what_it_has_done() -> None:
     chain = gone(Diagonal(SPREAD**2), draws=7)
 
-    assert (chain.warmed, len(chain.moves), chain.done) == (400, 7, 407)
+    assert (chain.warmed, len(chain.points), chain.done) == (400, 7, 407)
 
 
 def test_the_generator_says_which_draws() -> None:
-    first, same, other = (
-        gone(Diagonal(SPREAD**2), 5, seed).moves[-1].phase.z for seed in (1, 1, 2)
-    )
+    first, same, other = (gone(Diagonal(SPREAD**2), 5, seed).points[-1] for seed in (1, 1, 2))
 
     np.testing.assert_array_equal(first, same)
     assert (first != other).all()

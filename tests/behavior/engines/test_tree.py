@@ -99,7 +99,7 @@ def test_a_trajectory_that_loses_its_energy_is_told() -> None:
     start = ask(at(np.ones(2)), steep)
     move = ask(transition(start, UNIT, 1.0, np.random.default_rng(0), 8), steep)
 
-    assert move.diverging
+    assert move.facts.diverging
     np.testing.assert_array_equal(move.phase.z, start.z)
 
 
@@ -108,7 +108,7 @@ def test_trajectories_are_cut_short() -> None:
 
     move = ask(transition(start, UNIT, 1e-4, np.random.default_rng(0), 3))
 
-    assert (move.depth, move.steps) == (3, 7)
+    assert (move.facts.depth, move.facts.steps) == (3, 7)
 
 
 def test_a_reasonable_step_is_of_the_scale_of_the_density() -> None:

@@ -16,6 +16,7 @@ from ..filters import Filter
 from ..filters.base import WishingFilter
 from ..filters.context import Port
 from ..filters.faces import link_of, settable, shown
+from ..filters.families import families
 from ..planning import Planner
 from ..records import Belief, PolicyPosterior
 from .densities import density
@@ -49,7 +50,7 @@ class WishLinks:
         known = wished_sites(level.model, range(level.steps_per_update + 1))
         lost = sorted((known & names.keys()) - {*found.names} - settable(lower).keys())
         if lost:
-            raise _lost(number, lower, lost)
+            raise _lost(number, level, lower, lost)
         found.require_fit(number)
         return found
 
@@ -133,7 +134,13 @@ def _some(each: dict[str, Wish], names: Iterable[str]) -> dict[str, Wish]:
     return {name: each[name] for name in names}
 
 
-def _lost(number: int, lower: Filter, names: list[str]) -> ValueError:
+def _lost(number: int, level: Level, lower: Filter, names: list[str]) -> ValueError:
+    held = families(level.model).states
+    states = [name for name in names if name in held]
+    if states:
+        expected = f"observation sites of the level below, to be wished of, not its states {states}"
+        way_out = "Prefer something of an observation site there, or give the site another name."
+        return ValueError(complain(f"levels[{number}]", expected, states, way_out))
     if isinstance(lower, WishingFilter) and any(lower.wished):
         expected = f"a `prefer` that samples {names} at every step, as a level above sets them"
         return ValueError(complain(f"levels[{number - 1}].model", expected, "at some steps only"))

@@ -434,6 +434,19 @@ def test_wishes_that_cannot_be_carried_are_refused(lower: Any, upper: Any, told:
         of_levels(lower(), upper())
 
 
+class Placed(Kinds):
+    """Prefers a place, which is a state."""
+
+    def prefer(self) -> None:
+        pyro.sample("x", dist.Normal(number(0.0), 1.0))
+
+
+def test_states_are_not_wished_of() -> None:
+    told = r"`levels\[1\]`: expected observation sites .* not its states \['x'\]"
+    with pytest.raises(ValueError, match=told):
+        of_levels(Placed(), Sorted())
+
+
 def test_a_filter_that_takes_no_wishes_is_refused() -> None:
     bank = Bank(Kinds())
     bank.members = tuple(Mute(member) for member in bank.members)  # type: ignore[assignment, arg-type]

@@ -64,18 +64,14 @@ class WassersteinGaussians(Manifold):
             ValueError: mass is moved through itself, so that it is no geodesic any more.
         """
         _require_zero(alpha)
-        (loc, covariance), (velocity, change) = (
-            parted(self.point(point)),
-            self._rates(point, vector, time),
-        )
+        x = self.point(point)
+        loc, covariance = parted(x)
+        velocity, change = parted(tangent("vector", x, vector) * time)
         push = torch.eye(loc.shape[-1]).to(loc) + lyapunov(covariance, change)
         if not bool((torch.linalg.cholesky_ex(push)[1] == 0).all()):
             expected = "one along which the covariance stays positive definite"
             raise ValueError(complain("vector", expected, "a longer one", "Shorten it."))
         return joined(loc + velocity, push @ covariance @ push)
-
-    def _rates(self, point: Point, vector: Tensor, time: float | Tensor) -> tuple[Tensor, Tensor]:
-        return parted(tangent("vector", self.point(point), vector) * time)
 
     def log_map(self, point: Point, other: Point, alpha: float = 0.0) -> Tensor:
         """The velocity at ``point`` of the geodesic that is at ``other`` after unit time."""

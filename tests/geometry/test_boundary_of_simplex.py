@@ -11,7 +11,7 @@ import torch
 from mpmath import acos, log, mp, mpf, sqrt
 from torch import Tensor
 
-from pyro_activeinf.geometry import StatisticalManifold
+from pyro_activeinf.geometry import Categorical, StatisticalManifold
 
 TINY = [1e-6, 1e-12, 1e-15]
 SPACE = StatisticalManifold(dist.Categorical)
@@ -83,3 +83,53 @@ def test_tiny_probabilities_are_told_apart() -> None:
     assert SPACE.distance(p, q).item() == pytest.approx(expected, rel=1e-6)
     along = SPACE.geodesic(p, q)(torch.tensor([0.0, 0.5, 1.0]))
     assert along.isfinite().all()
+
+
+DOWN = [1e-3, 1e-9, 1e-15, 1e-30, 1e-150, 1e-300]
+Q = torch.tensor([0.2, 0.5, 0.3], dtype=torch.float64)
+
+
+@pytest.mark.parametrize("given", [as_tensor, as_probs, as_logits])
+@pytest.mark.parametrize("place", [1, 2])
+@pytest.mark.parametrize("tiny", DOWN)
+def test_there_and_back_where_a_large_one_is_left_out(tiny: float, place: int, given: Any) -> None:
+    space, p = StatisticalManifold(Categorical(left_out=0)), near_a_corner(tiny, place)
+    for alpha in (-1.0, 0.0, 1.0):
+        end = space.exp_map(given(p), space.log_map(given(p), Q, alpha), alpha)
+        torch.testing.assert_close(end, Q[1:], rtol=1e-11, atol=0)
+    length = space.norm(given(p), space.log_map(given(p), Q)).item()
+    assert length == pytest.approx(SPACE.distance(given(p), Q).item(), rel=1e-12)
+    home = space.exp_map(Q, space.log_map(Q, given(p), 1.0), 1.0)
+    torch.testing.assert_close(home, p[1:], rtol=1e-11, atol=0)
+    near = space.exp_map(Q, space.log_map(Q, given(p)))
+    assert space.distance(near, p[1:]).item() < 1e-14
+
+
+@pytest.mark.parametrize("alpha", [0.0, 1.0])
+@pytest.mark.parametrize("tiny", [1e-20, 1e-150, 1e-300])
+def test_velocities_that_coordinates_cannot_tell_are_refused(tiny: float, alpha: float) -> None:
+    p = near_a_corner(tiny, 2)
+    with pytest.raises(ValueError, match="Leave out a large one"):
+        SPACE.log_map(p, Q, alpha)
+    pairs = zip(p.tolist(), Q.tolist(), strict=True)
+    expected = 2 * math.acos(sum(math.sqrt(a * b) for a, b in pairs))
+    assert SPACE.distance(p, Q).item() == pytest.approx(expected, rel=1e-13)
+
+
+@pytest.mark.parametrize("left_out", [0, 1, -1])
+def test_which_one_is_left_out_is_a_matter_of_coordinates(left_out: int) -> None:
+    space, p = StatisticalManifold(Categorical(left_out=left_out)), torch.tensor([0.1, 0.6, 0.3])
+    family = Categorical(left_out=left_out)
+    torch.testing.assert_close(family.full(family.kept(p)), p)
+    assert torch.equal(space.point(dist.Categorical(p)), family.kept(p))
+    assert space.curvature(p).item() == pytest.approx(0.25, abs=1e-10)
+    torch.testing.assert_close(space.from_natural(space.natural(p)), family.kept(p))
+    assert space.distance(p, Q).item() == pytest.approx(SPACE.distance(p, Q).item(), abs=1e-14)
+
+
+def test_places_that_are_none_are_named() -> None:
+    wrong: Any = 0.5
+    with pytest.raises(TypeError, match="`left_out`: expected an integer"):
+        Categorical(left_out=wrong)
+    with pytest.raises(ValueError, match="`left_out`: expected a place from -3 to 2"):
+        StatisticalManifold(Categorical(left_out=3)).metric(Q)

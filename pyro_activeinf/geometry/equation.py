@@ -41,9 +41,13 @@ class Equation(ABC):
     def linearized(self, z: Tensor, v: Tensor, a: Tensor) -> Linearized:
         """F and its derivatives."""
 
+    @abstractmethod
+    def bending(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The metric, and F without acceleration."""
+
     def acceleration(self, z: Tensor, v: Tensor) -> Tensor:
         """The acceleration of a geodesic."""
-        return -solve(self.metric(z), self.value(z, v, torch.zeros_like(v)))
+        return -solve(*self.bending(z, v))
 
 
 class AutodiffEquation(Equation):
@@ -64,6 +68,11 @@ class AutodiffEquation(Equation):
     def metric(self, z: Tensor) -> Tensor:
         """The metric."""
         return self.near(z).metric(z)
+
+    def bending(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The metric, and F without acceleration."""
+        local = self.near(z)
+        return local.metric(z), local.bend(z, v, v, self.alpha)
 
     def linearized(self, z: Tensor, v: Tensor, a: Tensor) -> Linearized:
         """F and its derivatives."""
@@ -96,6 +105,10 @@ class ConcentrationEquation(Equation):
         own = x * x * torch.polygamma(1, x)
         shared = torch.polygamma(1, x.sum(-1, keepdim=True))
         return torch.diag_embed(own) - (x * shared).unsqueeze(-1) * x.unsqueeze(-2)
+
+    def bending(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The metric, and F without acceleration."""
+        return self.metric(z), self.value(z, v, torch.zeros_like(v))
 
     def linearized(self, z: Tensor, v: Tensor, a: Tensor) -> Linearized:
         """F and its derivatives."""
@@ -144,6 +157,10 @@ class GammaEquation(Equation):
         """The metric."""
         c, own, _, _ = self._terms(z)
         return torch.diag_embed(torch.stack([own, c], -1))
+
+    def bending(self, z: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+        """The metric, and F without acceleration."""
+        return self.metric(z), self.value(z, v, torch.zeros_like(v))
 
     def linearized(self, z: Tensor, v: Tensor, a: Tensor) -> Linearized:
         """F and its derivatives."""

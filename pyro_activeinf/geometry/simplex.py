@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from typing import Any
 
@@ -18,6 +19,8 @@ from .legendre import Logits
 from .lines import positive
 from .masses import surprise
 from .spaces import Sphere
+
+LITTLE = 1e-4  # of a concentration, to which others add up: four terms have all digits
 
 
 class Categorical(Unbounded):
@@ -194,7 +197,8 @@ class Concentrations(ExponentialFamily):
 
     def mean(self, point: Tensor) -> Tensor:
         """Expected log x."""
-        return torch.digamma(point) - torch.digamma(point.sum(-1, keepdim=True))
+        others = 1 - torch.eye(point.shape[-1], dtype=point.dtype, device=point.device)
+        return -_rise(point, point @ others)
 
     def from_mean(self, mean: Tensor) -> Tensor:
         """Concentrations, by Newton's method."""
@@ -207,6 +211,14 @@ class Concentrations(ExponentialFamily):
     def kl(self, point: Tensor, other: Tensor) -> Tensor:
         """KL divergence."""
         return kl_divergence(self.distribution(point), self.distribution(other))
+
+
+def _rise(x: Tensor, by: Tensor) -> Tensor:
+    """digamma(x + by) - digamma(x), by a series where the difference has few digits."""
+    little = by < LITTLE * x
+    at, step = torch.where(little, x, 1.0), torch.where(little, by, 0.0)
+    terms = [torch.polygamma(n, at) * step**n / math.factorial(n) for n in range(1, 5)]
+    return torch.where(little, sum(terms), torch.digamma(x + by) - torch.digamma(x))
 
 
 class Dirichlet(Concentrations):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -19,6 +21,13 @@ def complain(argument: str, expected: str, got: object, way_out: str = "") -> st
         '`horizon`: expected a positive integer, got 0. Plan at least one step ahead.'
     """
     return f"`{argument}`: expected {expected}, got {got}.{' ' + way_out if way_out else ''}"
+
+
+def path_of(argument: str, value: object) -> Path:
+    """Return ``value`` as a path, else raise ``TypeError``."""
+    if not isinstance(value, str | os.PathLike):
+        raise TypeError(complain(argument, "a path", repr(value), "Write it as a string."))
+    return Path(value)
 
 
 def positive_int(argument: str, value: int) -> int:

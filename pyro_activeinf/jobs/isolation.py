@@ -14,16 +14,23 @@ import torch
 from numpy.random import SeedSequence
 from pyro.util import get_rng_state, set_rng_state
 
+from .._checks import instance
+
 TURNS = threading.RLock()  # generators belong to the process: its threads take turns
 
 
 def seed_of(seed: int, name: str) -> SeedSequence:
     """Seeds of a job, as a function of the study's seed and the job's name alone.
 
+    Raises:
+        TypeError: the seed is no integer, or the name no string.
+
     Example:
         >>> seed_of(0, "subject 3").generate_state(2).tolist()
         [1841378389, 1164465189]
     """
+    instance("seed", seed, int, "an integer")
+    instance("name", name, str, "a job's name")
     words = np.frombuffer(sha256(name.encode()).digest(), dtype="<u4")
     return SeedSequence(entropy=seed, spawn_key=tuple(words.tolist()))
 
@@ -32,10 +39,26 @@ def seed_of(seed: int, name: str) -> SeedSequence:
 def isolated(seeds: SeedSequence, dtype: torch.dtype) -> Iterator[None]:
     """Within: seeded generators, one thread, no parameters in Pyro's store, this default dtype.
 
+    Args:
+        seeds: what :func:`seed_of` returns.
+        dtype: torch's default one within.
+
+    Raises:
+        TypeError: for other kinds of arguments.
+
     Afterwards all of it is as it was. Threads of one process take turns. Those of other libraries
     do not: dask's event loop draws from Python's ``random`` before it connects again to a lost
     worker, so that jobs that have to be the same there as anywhere draw from torch or NumPy.
+
+    Example:
+        >>> with isolated(seed_of(0, "subject 3"), torch.float64):
+        ...     first = torch.rand(1)
+        >>> with isolated(seed_of(0, "subject 3"), torch.float64):
+        ...     bool(torch.rand(1) == first), first.dtype
+        (True, torch.float64)
     """
+    instance("seeds", seeds, SeedSequence, "what seed_of returns")
+    instance("dtype", dtype, torch.dtype, "a dtype of torch, such as torch.float32")
     with TURNS:
         state, threads = get_rng_state(), torch.get_num_threads()
         before = torch.get_default_dtype()

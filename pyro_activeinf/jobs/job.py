@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from .._checks import complain, instance
-
-NAME = re.compile(r"(?![._])[^/\\:\0]{1,150}")
+from ..store.shelf import NAME
 
 
 @dataclass(frozen=True)
@@ -20,6 +18,10 @@ class Job:
     Workers are other processes, on other machines even: they import the function by its name, and
     arguments are pickled by the executor on their way. What is large, or cannot be pickled, is best
     made by the function itself.
+
+    Raises:
+        TypeError: the function cannot be called, or arguments are no tuple and no dict.
+        ValueError: the name cannot be that of a folder.
 
     Example:
         >>> from operator import add
@@ -39,6 +41,8 @@ class Job:
         if not isinstance(self.args, tuple):
             way_out = f"Write args=({self.args!r},)."
             raise TypeError(complain("args", "a tuple of arguments", repr(self.args), way_out))
+        instance("kwargs", self.kwargs, Mapping, "a dict of arguments by name")
+        instance("name", self.name, str, "a name, or '' for the job's number")
         if self.name and not NAME.fullmatch(self.name):
             expected = "a name without / \\ : that does not begin with a dot or a low line"
             raise ValueError(complain("name", expected, repr(self.name)))
@@ -64,7 +68,7 @@ def grid(function: Callable[..., Any], *args: Any, **lists: Iterable[Any]) -> li
         ['rate=0.1,subject=0', 'rate=0.1,subject=1', 'rate=0.2,subject=0', 'rate=0.2,subject=1']
     """
     for name, values in lists.items():
-        if not isinstance(values, Iterable):
+        if not isinstance(values, Iterable) or isinstance(values, str):
             way_out = f"Write {name}=[{values!r}]."
             raise TypeError(complain(name, "values to go through", repr(values), way_out))
     points = itertools.product(*lists.values())

@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 from torch.nn.parameter import UninitializedParameter
 
-from .._checks import complain
+from .._checks import complain, instance, strings
 from .batches import Arguments, Batches, Minibatches, Scaled, Whole, taken
 from .locality import local_parameters
 from .noise import SharedNoise
@@ -87,10 +87,38 @@ class _Share(nn.Module):
 
 
 def mean(loss: Tensor) -> Tensor:
-    """The mean of a number over all processes: of their losses, that of the whole batch."""
+    r"""The mean of a number over all processes: of their losses, that of the whole batch.
+
+    .. math:: \bar F = \frac{1}{R} \sum_{r=1}^{R} F_r
+
+    Args:
+        loss: a tensor of any shape, the same one in every process; nats, for a free energy.
+
+    Raises:
+        TypeError: ``loss`` is no tensor.
+        RuntimeError: there is no process group.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     place = f"file://{folder}/meeting"
+        ...     distributed.init_process_group("gloo", init_method=place, rank=0, world_size=1)
+        ...     mean(torch.tensor(2.0))  # of a single process
+        ...     distributed.destroy_process_group()
+        tensor(2.)
+    """
+    instance("loss", loss, Tensor, "a tensor")
+    require_group("loss")
     shared = loss.detach().clone()
     distributed.all_reduce(shared)
     return shared / distributed.get_world_size()
+
+
+def require_group(argument: str) -> None:
+    """Raise ``RuntimeError`` where there is no process group."""
+    if not (distributed.is_available() and distributed.is_initialized()):
+        way_out = "torch.distributed.init_process_group('gloo', ..) makes one."
+        raise RuntimeError(complain(argument, "a process group", "none", way_out))
 
 
 class ProcessGroup(Ranks):
@@ -107,12 +135,13 @@ class ProcessGroup(Ranks):
 
     Raises:
         RuntimeError: there is no process group.
+        TypeError: ``rows`` are no names.
     """
 
     def __init__(self, rows: str | Iterable[str] = ()) -> None:
-        if not (distributed.is_available() and distributed.is_initialized()):
-            way_out = "torch.distributed.init_process_group('gloo', ..) makes one."
-            raise RuntimeError(complain("ranks", "a process group", "none", way_out))
+        require_group("ranks")
+        if not isinstance(rows, str):
+            strings("rows", rows)
         self.rows = frozenset([rows] if isinstance(rows, str) else rows)
         self.rank, self.count = distributed.get_rank(), distributed.get_world_size()
 

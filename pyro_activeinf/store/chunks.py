@@ -6,7 +6,7 @@ import math
 from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from .._checks import positive_int
+from .._checks import complain, instance, positive_int
 
 if TYPE_CHECKING:
     from xarray import Dataset
@@ -22,10 +22,18 @@ def chunk_shape(
 
     Where single draws are too large still, their longest dims are halved.
 
+    Raises:
+        TypeError, ValueError: where dims and sizes are not as many, or numbers not above 0.
+
     Example:
         >>> chunk_shape(("chain", "draw", "trial"), (4, 1000, 200), 8, limit=2**20)
         (4, 163, 200)
     """
+    for argument, value in (("dims", dims), ("shape", shape)):
+        instance(argument, value, Sequence, "a tuple, an entry for each dim")
+    if len(dims) != len(shape):
+        raise ValueError(complain("shape", f"sizes of {tuple(dims)}", tuple(shape)))
+    positive_int("itemsize", itemsize)
     positive_int("limit", limit)
     sizes = [max(size, 1) for size in shape]
     for axis in (dims.index(dim) for dim in FIRST if dim in dims):

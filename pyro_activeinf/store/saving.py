@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import complain, positive_int
+from .._checks import complain, path_of, positive_int
 from .chunks import CHUNK, netcdf_encoding, plain, portable, zarr_encoding
 from .groups import attributes, collected
 
@@ -45,7 +45,7 @@ def save(
         reads netCDF.
 
     Raises:
-        TypeError: where ``source`` is nothing that can be exported.
+        TypeError: where ``source`` is nothing that can be exported, or ``path`` none.
         ValueError: for another ending of the path.
         OSError: where it cannot be written.
 
@@ -57,7 +57,7 @@ def save(
         ...         tree["result"]["score"].values.tolist()
         [0.0, 1.0, 2.0]
     """
-    target, limit = Path(path), positive_int("chunk_bytes", chunk_bytes)
+    target, limit = path_of("path", path), positive_int("chunk_bytes", chunk_bytes)
     if target.suffix not in NETCDF + ZARR:
         raise ValueError(complain("path", "a name that ends in .nc or .zarr", target))
     found = collected(source, positive_int("draws", draws))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .._checks import complain
+from .._checks import complain, instance, path_of
 from .groups import held
 from .saving import discard, settle, write_zarr, zarr_module
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from xarray import Dataset, DataTree
 
 MARK = "zarr.json"  # what makes a folder a Zarr group
+NAME = re.compile(r"(?![._])[^/\\:\0]{1,150}")  # of a result
 
 
 class Store(Mapping[str, Any]):
@@ -29,6 +31,7 @@ class Store(Mapping[str, Any]):
         path: the folder, which need not be there yet; all workers have to see it.
 
     Raises:
+        TypeError: ``path`` is none.
         NotADirectoryError: a file is there.
         ValueError: a folder with something else is there.
 
@@ -43,7 +46,7 @@ class Store(Mapping[str, Any]):
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path).absolute()
+        self.path = path_of("store", path).absolute()
         if self.path.exists() and not self.path.is_dir():
             expected = "a folder, or a new path"
             raise NotADirectoryError(complain("store", expected, f"the file {self.path}"))
@@ -80,7 +83,12 @@ class Store(Mapping[str, Any]):
         return held({key: node.to_dataset() for key, node in tree.children.items()})
 
     def tree(self) -> DataTree:
-        """All results as one tree, unread yet: ``tree["name/posterior"]``."""
+        """All results as one tree, unread yet: ``tree["name/posterior"]``.
+
+        Raises:
+            FileNotFoundError: there is no store yet.
+        """
+        self._require_begun()
         return self._open(self.path)
 
     def together(self, group: str) -> Dataset:
@@ -88,9 +96,14 @@ class Store(Mapping[str, Any]):
 
         Raises:
             KeyError: a result is without this group.
+            ValueError: there are no results.
         """
         import xarray
 
+        if not len(self):
+            raise ValueError(
+                complain("store", "results", f"none in {self.path}", "Put some there.")
+            )
         parts = [self[name][group] for name in self]
         found = [p if isinstance(p, xarray.Dataset) else p.to_dataset() for p in parts]
         names = xarray.Variable("job", list(self))
@@ -98,11 +111,24 @@ class Store(Mapping[str, Any]):
         return joined.assign_coords(job=names)
 
     def attrs(self, name: str = "") -> dict[str, Any]:
-        """Attributes of the store, or of a result."""
+        """Attributes of the store, or of a result.
+
+        Raises:
+            FileNotFoundError: there is no store yet.
+            KeyError: there is no such result.
+        """
+        self._require_begun()
+        if name and name not in self:
+            raise KeyError(name)
         return dict(zarr_module().open_group(self.path / name, mode="r").attrs)
 
     def begin(self, attrs: Mapping[str, Any]) -> None:
-        """Make the store where it is not there; set attributes of it."""
+        """Make the store where it is not there; set attributes of it.
+
+        Raises:
+            TypeError: ``attrs`` are no attributes by name.
+        """
+        instance("attrs", attrs, Mapping, "a dict of attributes by name")
         zarr = zarr_module()
         self.path.parent.mkdir(parents=True, exist_ok=True)
         group = zarr.open_group(self.path, mode="a", zarr_format=3)
@@ -111,7 +137,18 @@ class Store(Mapping[str, Any]):
     def put(
         self, name: str, found: Mapping[str, Dataset], attrs: Mapping[str, Any] | None = None
     ) -> bool:
-        """Add a result; returns whether it is this one that is kept, for the first one stays."""
+        """Add a result; returns whether it is this one that is kept, for the first one stays.
+
+        Args:
+            name: of the result, which is the name of a folder too.
+            found: its groups.
+            attrs: what is written beside them.
+
+        Raises:
+            TypeError: where groups are no data sets by name.
+            ValueError: for a name that would lead out of the store, or is hidden.
+        """
+        _check_result(name, found)
         if not self.begun:
             self.begin({})
         self.drafts.mkdir(exist_ok=True)
@@ -133,6 +170,13 @@ class Store(Mapping[str, Any]):
             return False
         return True
 
+    def _require_begun(self) -> None:
+        if not self.begun:
+            way_out = "`begin`, `put` and `run_many` make one."
+            raise FileNotFoundError(
+                complain("store", "a store that is there", f"{self.path}, which is not", way_out)
+            )
+
     @property
     def drafts(self) -> Path:
         """Where results are while they are written."""
@@ -147,6 +191,13 @@ class Store(Mapping[str, Any]):
         import xarray
 
         return xarray.open_datatree(path, engine="zarr", consolidated=False)
+
+
+def _check_result(name: object, found: object) -> None:
+    if not isinstance(name, str) or not NAME.fullmatch(name):
+        expected = "a name without / \\ : that does not begin with a dot or a low line"
+        raise ValueError(complain("name", expected, repr(name)))
+    instance("found", found, Mapping, "a dict of data sets by group", "`collected` makes one.")
 
 
 _ALL: Any = {"data_vars": "all", "coords": "minimal", "compat": "override"}

@@ -15,6 +15,8 @@ from tests.jobs import calls
     [
         ({"function": 3}, "`function`: expected a function"),
         ({"args": "text"}, r"`args`: expected a tuple .*Write args=\('text',\)"),
+        ({"kwargs": 3}, "`kwargs`: expected a dict of arguments by name, got 3"),
+        ({"name": 3}, "`name`: expected a name, .*got 3"),
         ({"name": "a/b"}, "`name`"),
         ({"name": ".hidden"}, "`name`"),
         ({"name": "__meta"}, "`name`"),

@@ -85,3 +85,7 @@ def test_processes_begin_with_the_same_parameters(found: list[dict[str, Any]]) -
 def test_without_processes_it_is_said(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="init_process_group"):
         distributed.ProcessGroup()
+    with pytest.raises(RuntimeError, match="`loss`: expected a process group, got none"):
+        distributed.mean(torch.tensor(1.0))
+    with pytest.raises(TypeError, match="`loss`: expected a tensor, got 3"):
+        distributed.mean(3)  # type: ignore[arg-type]

@@ -162,6 +162,26 @@ def test_wrong_calls_are_refused(tmp_path: Path, source: Any, path: str, message
     assert not list(tmp_path.iterdir())
 
 
+def test_what_is_no_path_is_refused() -> None:
+    nowhere: Any = 3
+    with pytest.raises(TypeError, match="`path`: expected a path, got 3"):
+        save({"x": 1}, nowhere)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((3, (4,), 8), "`dims`: expected a tuple"),
+        ((("draw",), 4, 8), "`shape`: expected a tuple"),
+        ((("draw",), (4, 2), 8), r"`shape`: expected sizes of \('draw',\), got \(4, 2\)"),
+        ((("draw",), (4,), 0), "`itemsize`: expected an integer of at least 1"),
+    ],
+)
+def test_chunks_of_nothing_are_refused(arguments: Any, message: str) -> None:
+    with pytest.raises((TypeError, ValueError), match=message):
+        chunk_shape(*arguments)
+
+
 def test_without_zarr_it_is_said_how_to_install_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

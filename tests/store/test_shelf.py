@@ -116,6 +116,34 @@ def test_other_places_are_refused(tmp_path: Path) -> None:
         Store(tmp_path / "file")
     with pytest.raises(ValueError, match="a folder of files"):
         Store(tmp_path)
+    for nowhere in (3, None, []):
+        with pytest.raises(TypeError, match="`store`: expected a path, got"):
+            Store(nowhere)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["../b", "a/b", ".b", "", 3])
+def test_a_result_stays_in_the_store(store: Store, tmp_path: Path, name: Any) -> None:
+    with pytest.raises(ValueError, match="`name`: expected a name without"):
+        store.put(name, result(1.0))
+    assert not store.begun
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_there_is_told(store: Store) -> None:
+    nothing: Any = 3
+    for call in (store.tree, store.attrs):
+        with pytest.raises(FileNotFoundError, match="`store`: expected a store that is there"):
+            call()
+    with pytest.raises(ValueError, match="`store`: expected results, got none in"):
+        store.together("posterior")
+    with pytest.raises(TypeError, match="`found`: expected a dict of data sets by group, got 3"):
+        store.put("a", nothing)
+    with pytest.raises(TypeError, match="`attrs`: expected a dict of attributes by name, got 3"):
+        store.begin(nothing)
+    assert not store.begun
+    store.put("a", result(1.0))
+    with pytest.raises(KeyError):
+        store.attrs("b")
 
 
 def test_a_result_is_what_saving_writes(store: Store, tmp_path: Path) -> None:

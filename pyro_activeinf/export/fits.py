@@ -5,9 +5,12 @@
 - ``sample_stats``: of a sampler, ``diverging``, ``energy``, ``tree_depth``, ..;
 - ``log_likelihood``: ``choice`` over ``chain``, ``draw``, ``observation`` (the choices that count,
   one after another, with the coordinates ``observation_subject`` and ``observation_trial``), and
-  ``choice_by_subject`` over ``chain``, ``draw``, ``subject``; likewise ``response_time``; nats.
-  ``arviz.loo(data, var_name="choice")`` leaves out one choice, ``"choice_by_subject"`` a subject
-  (what is the same at all draws is made to differ by less than 1e-11, which ArviZ asks for);
+  ``response_time`` of a model of them, over ``timed_observation``; nats. ``arviz.loo(data)`` leaves
+  out one choice; with response times, name what is left out: ``arviz.loo(data,
+  var_name="choice")`` or ``"response_time"``. (What is the same at all draws is made to differ by
+  less than 1e-11, which ArviZ asks for.)
+- ``log_likelihood_by_subject``: their sums over ``chain``, ``draw``, ``subject``, in nats;
+  ``arviz.loo`` leaves out a subject when it is given them in the place of ``log_likelihood``;
 - ``posterior_predictive``, ``prior_predictive``: ``choice`` over ``chain``, ``draw``, ``subject``,
   ``trial``, drawn one step ahead: given what was done and seen before; and ``response_time`` of a
   model of them, given the choice; -1 or NaN where nothing was observed;
@@ -20,7 +23,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -39,6 +42,7 @@ if TYPE_CHECKING:
 
 ROWS = ("subject", "trial")
 NATS = {"units": "nats"}
+OBSERVATIONS = {"choice": "observation", "response_time": "timed_observation"}  # name -> dim
 
 
 @groups.register(BehaviorFit)
@@ -55,6 +59,7 @@ def _groups_of_fit(source: BehaviorFit, draws: int) -> dict[str, Dataset]:
         "posterior_predictive": dataset(_foretold(source, source.parameters), named),
         "prior_predictive": dataset(_foretold(source, parameters), named),
         "log_likelihood": _log_likelihood(source),
+        "log_likelihood_by_subject": _by_subject(source),
         "observed_data": dataset(seen, named),
         "constant_data": dataset(given, named),
     }
@@ -90,35 +95,36 @@ def _foretold(source: BehaviorFit, parameters: Mapping[str, Tensor]) -> Variable
 
 
 def _log_likelihood(source: BehaviorFit) -> Dataset:
-    choices = source.choices
-    variables, coords = _pointwise("choice", source.log_likelihood, choices.counted, "observation")
+    variables: Variables = {}
+    coords: dict[str, Any] = {}
+    for name, value, counted in _terms(source):
+        dim = OBSERVATIONS[name]
+        subjects, trials = (index.numpy() for index in counted.nonzero(as_tuple=True))
+        variables[name] = ((*SAMPLED, dim), told_apart(value[..., counted].double()))
+        coords[f"{dim}_subject"] = (dim, np.asarray(source.choices.subjects)[subjects])
+        coords[f"{dim}_trial"] = (dim, trials)
+    return _in_nats(dataset(variables, coords))
+
+
+def _by_subject(source: BehaviorFit) -> Dataset:
+    sums: Variables = {}
+    for name, value, counted in _terms(source):
+        total = torch.where(counted, value.double(), 0.0).sum(-1)
+        sums[name] = ((*SAMPLED, "subject"), told_apart(total))
+    return _in_nats(dataset(sums, labels(source.choices)))
+
+
+def _terms(source: BehaviorFit) -> Iterator[tuple[str, Tensor, Tensor]]:
+    """Log-likelihoods ``(chains, draws, subjects, trials)``, and which of their trials count."""
+    yield "choice", source.log_likelihood, source.choices.counted
     if source.model.response_times is not None:
-        timed = source.time_log_likelihood
-        more = _pointwise("response_time", timed, choices.timed, "timed_observation")
-        variables, coords = {**variables, **more[0]}, {**coords, **more[1]}
-    for dim in ("observation", "timed_observation"):
-        if f"{dim}_subject" in coords:
-            rows = coords[f"{dim}_subject"][1]
-            coords[f"{dim}_subject"] = (dim, np.asarray(choices.subjects)[rows])
-    found = dataset(variables, {**labels(choices), **coords})
+        yield "response_time", source.time_log_likelihood, source.choices.timed
+
+
+def _in_nats(found: Dataset) -> Dataset:
     for variable in found.data_vars.values():
         variable.attrs.update(NATS)
     return found
-
-
-def _pointwise(
-    name: str, value: Tensor, counted: Tensor, dim: str
-) -> tuple[Variables, dict[str, Any]]:
-    subjects, trials = (index.numpy() for index in counted.nonzero(as_tuple=True))
-    variables: Variables = {
-        name: ((*SAMPLED, dim), told_apart(value[..., counted].double())),
-        f"{name}_by_subject": ((*SAMPLED, "subject"), _sums(value, counted)),
-    }
-    return variables, {f"{dim}_subject": (dim, subjects), f"{dim}_trial": (dim, trials)}
-
-
-def _sums(value: Tensor, counted: Tensor) -> Tensor:
-    return told_apart(torch.where(counted, value.double(), 0.0).sum(-1))
 
 
 def told_apart(log_likelihood: Tensor) -> Tensor:

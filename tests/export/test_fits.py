@@ -24,6 +24,7 @@ from pyro_activeinf.behavior import (
     Variational,
     fit,
 )
+from pyro_activeinf.store.groups import held
 from tests.behavior.coin import Coin, coins, program, tosses
 
 
@@ -57,10 +58,9 @@ def test_groups_variables_and_dims() -> None:
     assert dict(data["prior"].sizes) == {"chain": 1, "draw": 7, "subject": 3}
     assert variables(data["posterior_predictive"]) == {"choice": ("chain", "draw", *rows)}
     assert variables(data["prior_predictive"]) == {"choice": ("chain", "draw", *rows)}
-    assert variables(data["log_likelihood"]) == {
-        "choice": ("chain", "draw", "observation"),
-        "choice_by_subject": ("chain", "draw", "subject"),
-    }
+    assert variables(data["log_likelihood"]) == {"choice": ("chain", "draw", "observation")}
+    by_subject = variables(data["log_likelihood_by_subject"])
+    assert by_subject == {"choice": ("chain", "draw", "subject")}
     assert variables(data["observed_data"]) == {"choice": rows}
     assert variables(data["constant_data"]) == {
         "present": rows,
@@ -83,32 +83,52 @@ def test_coordinates_are_labels() -> None:
 
 def test_log_likelihoods_are_log_probabilities_of_actions() -> None:
     found = fitted()
-    data = to_arviz(found, draws=2)["log_likelihood"]
+    data = to_arviz(found, draws=2)
     heads = found.parameters["heads"]
     actions = found.choices.actions
     p = torch.where(actions == 1, heads.unsqueeze(-1), 1 - heads.unsqueeze(-1)).log()
     expected = torch.where(actions >= 0, p, 0.0).sum((-1, -2)).numpy()
 
-    by_choice = data["choice"].sum("observation").values
-    by_subject = data["choice_by_subject"].sum("subject").values
+    by_choice = data["log_likelihood"]["choice"].sum("observation").values
+    by_subject = data["log_likelihood_by_subject"]["choice"].sum("subject").values
 
     np.testing.assert_allclose(by_choice, expected, rtol=0.0, atol=1e-10)
     np.testing.assert_allclose(by_subject, expected, rtol=0.0, atol=1e-10)
 
 
-@pytest.mark.parametrize("variable", ["choice", "choice_by_subject"])
-def test_arviz_leaves_one_out(variable: str) -> None:
-    data: Any = to_arviz(fitted(Variational(steps=200, draws=400)), draws=2)
+@pytest.mark.parametrize("group", ["log_likelihood", "log_likelihood_by_subject"])
+def test_arviz_leaves_one_out(group: str) -> None:
+    data = to_arviz(fitted(Variational(steps=200, draws=400)), draws=2)
+
+    found = loo(held({"posterior": data["posterior"], "log_likelihood": data[group]}))
+
+    assert found.n_data_points == data[group]["choice"].shape[-1]
+    assert -40 < total(found) < -10
+
+
+def test_arviz_takes_a_fit_of_choices_as_it_is_and_one_of_times_by_name() -> None:
+    engine = AdaptiveImportance(draws=200, proposals=100, rounds=2)
+    choices = Choices(tosses().actions, response_times=torch.rand(3, 12) + 0.1)
+    alone = to_arviz(fit(coins(), choices, engine, progress=False), draws=2)
+    timed = ChoiceModel(program, lambda p: Coin(p["heads"]), None, as_quick)
+    both = to_arviz(fit(timed, choices, engine, progress=False), draws=2)
+
+    assert total(loo(alone)) == total(loo(alone, var_name="choice"))
+    count = int(choices.counted.sum())
+    for name in ("choice", "response_time"):
+        assert loo(both, var_name=name).n_data_points == count
+
+
+def loo(data: Any, **options: Any) -> Any:
     given: Any = arviz
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
-        found = given.loo(data, var_name=variable)
+        return given.loo(data, **options)
 
-    total = getattr(found, "elpd_loo", None)
-    total = found.elpd if total is None else total
-    count = data["log_likelihood"][variable].shape[-1]
-    assert found.n_data_points == count
-    assert -40 < float(total) < -10
+
+def total(found: Any) -> float:
+    by_0x = getattr(found, "elpd_loo", None)
+    return float(found.elpd if by_0x is None else by_0x)
 
 
 def test_what_is_foretold_has_the_frequencies_of_the_probabilities() -> None:
@@ -157,10 +177,12 @@ def test_it_is_kept_in_files(kind: str, tmp_path: Path) -> None:
 
         again = xarray.open_datatree(path, engine="zarr", consolidated=False)
 
-    for group in ("posterior", "log_likelihood", "observed_data", "constant_data"):
+    likelihoods = ("log_likelihood", "log_likelihood_by_subject")
+    for group in ("posterior", *likelihoods, "observed_data", "constant_data"):
         for name, value in data[group].data_vars.items():
             np.testing.assert_array_equal(again[group][name].values, value.values)
-        assert again[group]["subject"].values.tolist() == ["ann", "bob", "cat"]
+        subject = "observation_subject" if group == "log_likelihood" else "subject"
+        assert list(dict.fromkeys(again[group][subject].values)) == ["ann", "bob", "cat"]
 
 
 def as_quick(_: Any) -> LogNormalTimes:

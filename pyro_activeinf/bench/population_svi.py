@@ -4,8 +4,8 @@
 ``population_svi.json``. Reversal learners who were drawn from a population are fitted on one
 thread by :class:`~pyro_activeinf.behavior.Variational`, with fewer draws and larger steps than it
 takes by itself: such steps until the mean of F over 200 of them has not fallen by 0.1 nats twice in
-a row, then a third as many that come to rest. A second descent from where the first one ended, which is not counted, says what
-F would have gained by as many steps again.
+a row, then a third as many that come to rest. A second descent from where the first one ended,
+which is not counted, says what F would have gained by as many steps again.
 """
 
 from __future__ import annotations

@@ -195,9 +195,10 @@ class StatisticalManifold(Dually, Manifold):
             start = isometry.into(x)
             return SpaceGeodesic(isometry, start, isometry.space.log(start, goal.into(y)))
         x = self.point(point)
-        closed = alpha == 0 and self.family.closed.log is not None
-        if velocity is None and (closed or _straight(self.family, x, alpha) is not None):
-            velocity = self.log_map(point, other, alpha)
+        if velocity is None and _straight(self.family, x, alpha) is not None:
+            return self._chord(*self._two(point, other), alpha)
+        if velocity is None and alpha == 0 and self.family.closed.log is not None:
+            velocity = self.log_map(point, other)
         if velocity is None:
             x, y = self._two(x, other)
             return Polynomial(*self._path(x, y, alpha))
@@ -241,6 +242,12 @@ class StatisticalManifold(Dually, Manifold):
         end = isometry.space.exp(curve.start, curve.speed)
         w = rate(isometry.into, isometry.out(curve.start), vector.expand_as(isometry.out(end)))
         return rate(isometry.out, end, isometry.space.transport(curve.start, end, w))
+
+    def _chord(self, x: Tensor, y: Tensor, alpha: float) -> Formula:
+        """A straight line between two points, which it reaches however small their entries."""
+        into, out = _straight(self.family, x, alpha) or (torch.clone, torch.clone)
+        start, end = into(x), into(y)
+        return Formula(lambda t: self._reached(out((1 - t) * start + t * end)), x.dim())
 
     def _formula(self, x: Tensor, v: Tensor, alpha: float) -> Formula:
         def at(t: Tensor) -> Tensor:

@@ -452,3 +452,22 @@ def test_distance_has_no_slope_at_equal_points(name: str) -> None:
     (slope,) = torch.autograd.grad(space.distance(x, z).sum(), z)
     size = space.norm(z, space.sharp(z, slope))
     assert torch.allclose(size, torch.ones(2).double(), atol=1e-6)
+
+
+@pytest.mark.parametrize("alpha", [1, -1])
+@pytest.mark.parametrize(
+    ("family", "here", "there"),
+    [
+        (dist.Categorical, [0.5, 0.3], [1e-200, 0.4]),
+        (dist.Bernoulli, [0.5], [1e-200]),
+        (dist.Exponential, [2.0], [1e-200]),
+        (dist.Gamma, [2.0, 2.0], [1e-5, 1e-5]),
+    ],
+)
+def test_straight_geodesics_arrive_however_small_entries_are(
+    family: Any, here: list[float], there: list[float], alpha: int
+) -> None:
+    start, end = (torch.tensor(point, dtype=torch.float64) for point in (here, there))
+    curve = StatisticalManifold(family).geodesic(start, end, alpha=alpha)
+    torch.testing.assert_close(curve(1.0), end, rtol=1e-12, atol=0.0)
+    torch.testing.assert_close(curve(0.0), start, rtol=1e-12, atol=0.0)

@@ -42,9 +42,25 @@ class NUTS(Resumable):
 
     Raises:
         ValueError: for numbers out of their range.
+        TypeError: for a compiler that is none.
 
     Reference: Hoffman and Gelman (2014), "The No-U-Turn sampler", JMLR; Betancourt (2017), "A
     conceptual introduction to Hamiltonian Monte Carlo", appendix A.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import ChoiceModel, Choices, fit
+        >>> from pyro_activeinf.behavior.peers import RandomChoice
+        >>> pyro.set_rng_seed(0)
+        >>> def parameters():
+        ...     pyro.sample("side", dist.Normal(0.0, 1.0))
+        >>> model = ChoiceModel(
+        ...     parameters, lambda p: RandomChoice(torch.stack([0 * p["side"], p["side"]]))
+        ... )
+        >>> choices = Choices(torch.ones(1, 8, dtype=torch.long), {"outcome": torch.ones(1, 8)})
+        >>> found = fit(model, choices, NUTS(draws=50, warmup=50, chains=2), progress=False)
+        >>> found.parameters["side"].shape, bool(found.means["side"] > 0)
+        (torch.Size([2, 50, 1]), True)
     """
 
     draws: int = 1000
@@ -62,6 +78,9 @@ class NUTS(Resumable):
         if not 0 < finite("target_accept", self.target_accept) < 1:
             got = self.target_accept
             raise ValueError(complain("target_accept", "a number in (0, 1)", got))
+        if not isinstance(self.compile, bool) and not callable(self.compile):
+            expected = "True, False, or a compiler of graphs"
+            raise TypeError(complain("compile", expected, repr(self.compile)))
 
     def kept(
         self, target: Target, start: Tensor | None, progress: bool, keeping: Keeping | None

@@ -78,8 +78,28 @@ class Variational(Resumable):
             ``None``, three quarters of ``steps`` are taken at the full rate.
         compile: run steps as compiled code.
 
+    Raises:
+        ValueError: for numbers out of their range.
+        TypeError: for a guide or a stop that is none.
+
     Reference: Kucukelbir et al. (2017), "Automatic differentiation variational inference", JMLR;
     Yao et al. (2018), "Yes, but did it work?: evaluating variational inference", ICML.
+
+    Example:
+        >>> import pyro
+        >>> from pyro_activeinf.behavior import ChoiceModel, Choices, fit
+        >>> from pyro_activeinf.behavior.peers import RandomChoice
+        >>> pyro.set_rng_seed(0)
+        >>> def parameters():
+        ...     pyro.sample("side", dist.Normal(0.0, 1.0))
+        >>> model = ChoiceModel(
+        ...     parameters, lambda p: RandomChoice(torch.stack([0 * p["side"], p["side"]]))
+        ... )
+        >>> choices = Choices(torch.ones(1, 8, dtype=torch.long), {"outcome": torch.ones(1, 8)})
+        >>> engine = Variational(steps=200, stop=None, draws=500)
+        >>> found = fit(model, choices, engine, progress=False)
+        >>> bool(found.found.pareto_k < 0.7), bool(found.means["side"] > 0)
+        (True, True)
     """
 
     guide: Family = field(default_factory=MeanField)

@@ -105,3 +105,8 @@ def test_each_draw_has_its_statistics() -> None:
 def test_numbers_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         NUTS(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_is_no_compiler_is_refused() -> None:
+    with pytest.raises(TypeError, match="`compile`: expected True, False, or a compiler"):
+        NUTS(compile=3)  # type: ignore[arg-type]

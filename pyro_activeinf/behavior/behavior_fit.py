@@ -83,9 +83,16 @@ class BehaviorFit:
         return {name: value for name, value in self.draws.items() if not self.dims[name]}
 
     def intervals(self, mass: float = 0.9) -> dict[str, Tensor]:
-        """Ends of central intervals of each subject's parameters, ``(2, subjects, *event)``."""
-        if not 0 < mass < 1:
-            raise ValueError(complain("mass", "a number in (0, 1)", mass))
+        """Ends of central intervals of each subject's parameters, ``(2, subjects, *event)``.
+
+        Args:
+            mass: posterior probability of an interval.
+
+        Raises:
+            ValueError: for a mass that is not between 0 and 1.
+        """
+        if not isinstance(mass, float) or not 0 < mass < 1:
+            raise ValueError(complain("mass", "a number in (0, 1)", repr(mass)))
         ends = torch.tensor([0.5 - mass / 2, 0.5 + mass / 2])
         return {
             name: value.flatten(0, 1).quantile(ends.to(value.dtype), 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -23,6 +23,20 @@ class Choices:
     Subjects with fewer trials are padded: rows where ``present`` is false are no trials. What is
     missing is -1 (integers) or NaN (reals). A trial without an action is passed over: it neither
     counts nor teaches.
+
+    Raises:
+        TypeError: for fields of other kinds than are said below.
+        ValueError: where shapes do not agree, integers are below -1, which alone is missing, or
+            response times are not above 0 s.
+
+    Example:
+        >>> choices = Choices(
+        ...     torch.tensor([[0, 1, -1], [1, 1, 0]]),  # the third choice of the first was missed
+        ...     outcomes={"coin": torch.tensor([[1, 0, -1], [0, 1, 1]])},
+        ...     subjects=("Ada", "Ben"),
+        ... )
+        >>> choices.counted.sum(-1).tolist(), choices.starts[:, 0].tolist()
+        ([2, 3], [True, True])
     """
 
     actions: Tensor  # (subjects, trials), integers from 0 on; -1 where none was recorded
@@ -60,16 +74,16 @@ class Choices:
         for name, value in self._by_trial().items():
             if value is not None:
                 _check_shape(name, value, shape)
+                _check_missing(name, value)
         if self.response_times is not None:
             _check_times(self.response_times)
         for name in ("present", "starts"):
             if (dtype := getattr(self, name).dtype) != torch.bool:
                 raise ValueError(complain(name, "a tensor of bools", dtype))
-        for name, values in self.covariates.items():
-            if len(values) != shape[0]:
-                raise ValueError(complain(name, f"a value of {shape[0]} subjects", len(values)))
-        if len(self.subjects) != shape[0]:
-            raise ValueError(complain("subjects", f"{shape[0]} labels", len(self.subjects)))
+        for name, values in {**self.covariates, "subjects": self.subjects}.items():
+            _check_each(name, values, shape[0])
+        for name, values in {**self.levels, **self.labels}.items():
+            instance(name, values, Sequence, "a tuple of labels")
 
     def _by_trial(self) -> dict[str, Tensor | None]:
         fixed = {name: getattr(self, name) for name in ("present", "starts", "response_times")}
@@ -131,6 +145,27 @@ def _check_actions(actions: Any) -> None:
     if actions.dim() != 2 or not counted:
         got = f"{actions.dtype} of shape {tuple(actions.shape)}"
         raise ValueError(complain("actions", "integers (subjects, trials)", got))
+    _check_missing("actions", actions)
+
+
+def _check_missing(name: str, value: Tensor) -> None:
+    """Integers below -1 are nothing: neither values nor missing."""
+    if value.is_floating_point() or value.is_complex() or value.dtype == torch.bool:
+        return
+    wrong = (value < -1).nonzero()
+    if len(wrong):
+        got = f"{int(value[tuple(wrong[0])])} of subject {int(wrong[0, 0])} at trial "
+        way_out = "Missing is -1; real numbers, which may be below 0, are floats."
+        raise ValueError(
+            complain(name, "integers from 0 on, or -1", f"{got}{int(wrong[0, 1])}", way_out)
+        )
+
+
+def _check_each(name: str, values: Any, subjects: int) -> None:
+    expected = f"a value of each of {subjects} subjects"
+    instance(name, values, Sized, expected)
+    if isinstance(values, str) or len(values) != subjects:
+        raise ValueError(complain(name, expected, repr(values)))
 
 
 def _check_shape(name: str, value: Any, shape: tuple[int, ...]) -> None:

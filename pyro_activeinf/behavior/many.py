@@ -6,13 +6,16 @@ import os
 from collections.abc import Iterable
 from concurrent.futures import Executor
 from dataclasses import replace
+from inspect import signature
 from typing import Any
 
-from .._checks import complain, instance
+from .._checks import complain, instance, known_names
 from ..jobs import Job, Report, run_many
 from .behavior_fit import BehaviorFit
 from .engines import Engine
 from .fit import fit
+
+SET_HERE = ("model", "choices", "engine", "progress")  # arguments of `fit` that are no options
 
 
 def fit_many(
@@ -55,6 +58,8 @@ def fit_many(
     instance("jobs", jobs, Iterable, "a list of Job")
     expected = "an engine: behavior.NUTS(), Variational(), Laplace() or MAP()"
     instance("engine", engine, (Engine, type(None)), expected)
+    allowed = [name for name in signature(fit).parameters if name not in SET_HERE]
+    known_names("options", options, allowed)
     return run_many(
         (_as_fit(job, engine, options) for job in jobs),
         store=store,

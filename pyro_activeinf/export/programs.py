@@ -22,7 +22,7 @@ from pyro import poutine
 from pyro.infer import MCMC
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from ..behavior.data_sets import SAMPLED, dataset
 from ..store.groups import groups
 from .sites import Layout, kinds, layout, stacked
@@ -36,7 +36,13 @@ NATS = {"units": "nats"}
 
 @dataclass(frozen=True)
 class Guided:
-    """A model and a guide that has been trained, for :func:`~pyro_activeinf.to_arviz`.
+    r"""A model and a guide that has been trained, for :func:`~pyro_activeinf.to_arviz`.
+
+    .. math:: \theta^{(n)} \sim q(\theta), \quad x^{(n)} \sim p(x \mid \theta^{(n)}),
+        \quad n = 1, .., N
+
+    Raises:
+        TypeError: the programs cannot be called, or arguments are no tuple and no dict.
 
     Example:
         >>> import pyro, pyro.distributions as dist
@@ -55,6 +61,16 @@ class Guided:
     guide: Program
     args: tuple[Any, ...] = ()  # what both are called with
     kwargs: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """See that programs can be called, and with what."""
+        for name in ("model", "guide"):
+            if not callable(getattr(self, name)):
+                got = repr(getattr(self, name))
+                raise TypeError(complain(name, "a Pyro program, which can be called", got))
+        way_out = f"Write args=({self.args!r},)."
+        instance("args", self.args, tuple, "a tuple of arguments", way_out)
+        instance("kwargs", self.kwargs, Mapping, "a dict of arguments by name")
 
 
 @groups.register(Guided)

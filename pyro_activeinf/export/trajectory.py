@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .._checks import complain
+from .._checks import complain, instance
 from ..records import ExpectedFreeEnergyTerms, Trajectory
 from ..store.groups import attributes, groups
 
@@ -159,12 +159,19 @@ def _choices(source: Trajectory) -> list[str]:
 def policy_names(policies: Tensor) -> list[str]:
     """Write policies ``(policies, time[, controls])`` as text.
 
+    Raises:
+        TypeError, ValueError: for what is no tensor of this shape.
+
     Example:
         >>> policy_names(torch.tensor([[3, 1], [0, 2]]))
         ['3-1', '0-2']
         >>> policy_names(torch.tensor([[[3, 0], [1, 2]]]))
         ['3,0-1,2']
     """
+    expected = "a tensor (policies, time) or (policies, time, controls)"
+    instance("policies", policies, Tensor, expected)
+    if policies.dim() not in (2, 3):
+        raise ValueError(complain("policies", expected, f"one of {tuple(policies.shape)}"))
     steps = policies if policies.dim() == 3 else policies.unsqueeze(-1)
     return ["-".join(",".join(map(str, step)) for step in policy) for policy in steps.tolist()]
 

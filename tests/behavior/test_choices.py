@@ -37,7 +37,7 @@ def test_choices_without_times_say_so() -> None:
         ({"actions": torch.zeros(2).long()}, r"`actions`.*shape \(2,\)"),
         ({"outcomes": {"seen": torch.zeros(2, 4)}}, r"`seen`.*\(2, 3\).*\(2, 4\)"),
         ({"response_times": torch.zeros(3, 2)}, r"`response_times`.*\(3, 2\)"),
-        ({"subjects": ("a",)}, r"`subjects`.*2 labels"),
+        ({"subjects": ("a",)}, r"`subjects`.*of 2 subjects"),
         ({"actions": torch.ones(2, 3).bool()}, r"`actions`.*integers"),
         ({"present": torch.ones(2, 3)}, r"`present`.*bools.*float"),
         ({"starts": torch.ones(2, 3).long()}, r"`starts`.*bools.*int64"),

@@ -13,13 +13,17 @@ import torch
 
 from pyro_activeinf import behavior, to_arviz
 from pyro_activeinf.behavior import peers, tasks
+from pyro_activeinf.behavior.tabular import of_agent
+from pyro_activeinf.export import Guided, policy_names
 from pyro_activeinf.jobs import grid
 from tests.behavior.coin import coins, tosses
 from tests.behavior.persons import Guessing
 
+ONE = torch.tensor(1.0)
 TASK = tasks.ReversalLearning()
 FEW: Any = {"subjects": 2, "trials": 3}
 ANY_COINS: Any = coins()
+tabular: Any = of_agent.tabular
 ANY: Any = behavior  # what it is typed as does not matter here
 
 
@@ -61,6 +65,36 @@ ANY: Any = behavior  # what it is typed as does not matter here
         (lambda: ANY.fit_many(3, store="s"), r"`jobs`: expected a list of Job, got 3"),
         (lambda: ANY.fit_many([], "nuts", store="s"), r"`engine`: expected an engine.*'nuts'"),
         (lambda: to_arviz(3), r"`source`: expected one of .*got int. Of a guide of Pyro: export"),
+        (lambda: ANY.identifiability(_fit(), 3), r"`true`: expected a dict with some .*got 3"),
+        (
+            lambda: ANY.identifiability(_fit(), {"heads": 1}),
+            r"`true`: expected a tensor .*\(3,\) as 'heads', got 1. `simulate",
+        ),
+        (lambda: ANY.Mixture(2, weights=3), r"`weights`: expected a distribution over 2 .*got 3"),
+        (lambda: ANY.Hierarchical(3), r"`spread`: expected a distribution of Pyro, .*got 3"),
+        (lambda: ANY.Hierarchical({"a": None}), r"`spread`: expected a distribution of Pyro"),
+        (lambda: ANY.Hierarchical(deviations=3), r"`deviations`: expected how persons differ"),
+        (lambda: ANY.Regression("x", 3), r"`coefficients`: expected a distribution of Pyro"),
+        (lambda: ANY.Regression({"x": 3}), r"`formula`: expected a formula .*got 3"),
+        (lambda: ANY.Horseshoe(3), r"`formula`: expected a formula .*got 3"),
+        (lambda: ANY.Conditions(3), r"`condition`: expected the name of a condition, got 3"),
+        (lambda: ANY.Conditions("a", "b"), r"`parameters`: expected a tuple of names, got 'b'"),
+        (lambda: ANY.Conditions("a", within=3), r"`within`: expected a distribution of Pyro"),
+        (lambda: ANY.RescorlaWagner(0.3, 2.0), r"`learning_rate`: expected a tensor .*got 0.3"),
+        (lambda: peers.KalmanLearner(ONE, "x"), r"`drift`: expected a tensor .*got 'x'"),
+        (lambda: peers.KalmanLearner(ONE, ONE, 3), r"`inverse_temperature`: expected a tensor"),
+        (lambda: peers.WinStayLoseShift(ONE, None), r"`lose_shift`: expected a tensor .*None"),
+        (lambda: peers.HierarchicalGaussianFilter(ONE, 3), r"`inverse_temperature`: expected a"),
+        (lambda: peers.RandomChoice("x"), r"`bias`: expected a tensor .*got 'x'"),
+        (lambda: tabular(3), r"`agent`: expected an Agent, got 3"),
+        (lambda: replace(tosses(), subjects=3), r"`subjects`: expected a value of each of 3 .*3"),
+        (lambda: replace(tosses(), covariates={"a": 3}), r"`a`: expected a value of each of 3"),
+        (lambda: replace(tosses(), labels={"action": 3}), r"`action`: expected a tuple of labels"),
+        (lambda: Guided(3, len), r"`model`: expected a Pyro program, which can be called, got 3"),
+        (lambda: Guided(len, len, 5), r"`args`: expected a tuple .*got 5. Write args=\(5,\)"),
+        (lambda: Guided(len, len, (), 5), r"`kwargs`: expected a dict of arguments by name"),
+        (lambda: policy_names(3), r"`policies`: expected a tensor \(policies, time\) .*got 3"),
+        (lambda: grid(dict, x="ab"), r"`x`: expected values to go through, got 'ab'"),
         (lambda: grid(dict, x=3), r"`x`: expected values to go through, got 3. Write x=\[3\]"),
     ],
 )
@@ -76,6 +110,22 @@ def test_what_is_of_another_kind(call: Callable[[], Any], message: str) -> None:
         (lambda: ANY.LowRank(-1), r"`rank`: expected an integer of at least 1, got -1"),
         (lambda: ANY.Flow(0), r"`length`: expected an integer of at least 1, got 0"),
         (lambda: ANY.Mixture("ab"), r"`types`: expected an integer of at least 1, got 'ab'"),
+        (lambda: ANY.Correlated(-1.0), r"`concentration`: expected a finite number above 0"),
+        (lambda: ANY.Correlated("x"), r"`concentration`: expected a finite number above 0"),
+        (lambda: _fit().intervals("x"), r"`mass`: expected a number in \(0, 1\), got 'x'"),
+        (lambda: _fit().intervals(3), r"`mass`: expected a number in \(0, 1\), got 3"),
+        (lambda: tasks.ReversalLearning("x"), r"`good`: expected a probability, got 'x'"),
+        (lambda: tasks.ReversalLearning(actions="x"), r"`actions`: expected an integer"),
+        (lambda: tasks.Every(3, "x"), r"`most`: expected an integer of at least 1, got 'x'"),
+        (lambda: tasks.TMaze("x"), r"`validity`: expected a probability, got 'x'"),
+        (lambda: tasks.GaussianBandit(torch.zeros(2, 2), -1), r"`noise`: expected a finite number"),
+        (lambda: tasks.random_walks("x", 2), r"`trials`: expected an integer of at least 1"),
+        (lambda: tasks.random_walks(3, 2, low=0.9), r"`high`: expected a probability above"),
+        (lambda: ANY.RescorlaWagner(ONE, ONE, actions=1), r"`actions`: expected an integer of at"),
+        (
+            lambda: ANY.recover_models({"a": 1, "b": 2}, TASK, subjects="x", trials=3),
+            r"`subjects`: expected an integer of at least 1, got 'x'",
+        ),
         (lambda: ANY.Mixture(2.5), r"`types`: expected an integer of at least 1, got 2.5"),
     ],
 )
@@ -94,6 +144,30 @@ def test_numbers_out_of_range(call: Callable[[], Any], message: str) -> None:
         (
             lambda: _fit().foretold({"heads": torch.rand(3)}),
             r"`parameters`: expected tensors \(chains, draws, 3 subjects, .*got \(3,\) as 'heads'",
+        ),
+        (lambda: ANY.identifiability(_fit(), {"x": 1}), r"`true`: expected names among \['heads"),
+        (lambda: ANY.identifiability(_fit(), {}), r"`true`: .*got none of \['heads'\]"),
+        (
+            lambda: ANY.identifiability(_fit(), {"heads": torch.rand(7)}),
+            r"`true`: expected a tensor .* = \(3,\) as 'heads', got one of \(7,\)",
+        ),
+        (
+            lambda: ANY.Mixture(2, weights=dist.Dirichlet(torch.ones(3))),
+            r"`weights`: expected a distribution over 2 weights, got one over \(3,\)",
+        ),
+        (lambda: peers.RandomChoice(ONE), r"`bias`: expected a tensor .*got a single number"),
+        (
+            lambda: replace(tosses(), actions=tosses().actions - 4),
+            r"`actions`: expected integers from 0 on, or -1, got -[34] of subject 0 at trial 0",
+        ),
+        (
+            lambda: replace(tosses(), outcomes={"coin": tosses().actions - 4}),
+            r"`coin`: .*got -[34] of subject 0 at trial 0. Missing is -1; real numbers, .* floats",
+        ),
+        (lambda: policy_names(ONE), r"`policies`: expected a tensor .*got one of \(\)"),
+        (
+            lambda: ANY.fit_many([], store="s", nope=3),
+            r"`options`: expected names among \['start'.*got \['nope'\]",
         ),
         (lambda: ANY_COINS.log_probs({"a": 1}, tosses()), r"`parameters`: expected the sites"),
         (lambda: _timed(-1.0), r"`response_times`: .*got -1.0 of subject 1 at trial 2. Write NaN"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from pyro import poutine
 from torch import Tensor
 from torch.distributions import biject_to
 
-from ..._checks import instance
+from ..._checks import by_site, complain, instance
 from ..behavior_fit import BehaviorFit
 from ..choice_model import ChoiceModel
 from ..choices import Choices
@@ -74,6 +74,10 @@ def identifiability(fit: BehaviorFit, true: Mapping[str, Tensor] | None = None) 
         fit: draws from a posterior.
         true: what is known to be true of simulated subjects, site to ``(subjects, *event)``.
 
+    Raises:
+        TypeError: ``fit`` is none, or ``true`` no dict of tensors.
+        ValueError: ``true`` has other sites than the fit, or other shapes.
+
     Reference: M. Betancourt (2018), "Calibrating model-based inferences and decisions",
     arXiv:1803.08393, section 4.
 
@@ -102,6 +106,7 @@ def identifiability(fit: BehaviorFit, true: Mapping[str, Tensor] | None = None) 
     variance = after.var(0)
     scores = None
     if true is not None:
+        _check_true(true, fit, list(scales))
         scores = (after.mean(0) - _flat(true, scales, 1)) / variance.sqrt()
     return Identifiability(
         names=tuple(_names(fit, scales)),
@@ -109,6 +114,19 @@ def identifiability(fit: BehaviorFit, true: Mapping[str, Tensor] | None = None) 
         z_scores=scores,
         correlation=_correlations(after),
     )
+
+
+def _check_true(true: object, fit: BehaviorFit, names: Sequence[str]) -> None:
+    by_site("true", true, names)
+    given: Mapping[str, Any] = true  # type: ignore[assignment]
+    if missing := [name for name in names if name not in given]:
+        raise ValueError(complain("true", f"values of {list(names)}", f"none of {missing}"))
+    for name, value in given.items():
+        shape = tuple(fit.parameters[name].shape[2:])
+        expected = f"a tensor (subjects, *event) = {shape} as {name!r}"
+        instance("true", value, Tensor, expected, "`simulate(..).parameters` are such.")
+        if tuple(value.shape) != shape:
+            raise ValueError(complain("true", expected, f"one of {tuple(value.shape)}"))
 
 
 def transforms(model: ChoiceModel) -> dict[str, Any]:

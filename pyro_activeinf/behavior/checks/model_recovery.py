@@ -130,6 +130,7 @@ def recover_models(
         progress: show a progress bar for each fit.
 
     Raises:
+        TypeError: for models by no name, or a score that is none.
         ValueError: for fewer than two models, or subjects that are not a number of groups.
 
     Reference: R. Wilson and A. Collins (2019), "Ten simple rules for the computational modeling of
@@ -159,7 +160,7 @@ def recover_models(
     instance("score", score, (Score, type(None)), "Evidence() or LeaveOneOut()")
     if len(models) < 2:
         raise ValueError(complain("models", "two or more", sorted(models)))
-    if subjects % positive_int("group", group):
+    if positive_int("subjects", subjects) % positive_int("group", group):
         raise ValueError(complain("subjects", f"a multiple of {group}", subjects))
     rating = Evidence() if score is None else score
     chosen = AdaptiveImportance() if engine is None else engine

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils import _pytree as pytree
 
-from ..._checks import complain
+from ..._checks import complain, instance
 from ..chooser import Anew, State
 
 
@@ -69,6 +70,27 @@ class RewardFollower(Anew):
     @abstractmethod
     def follow(self, state: State, action: Tensor, reward: Tensor, known: Tensor) -> State:
         """After an action and its reward ``(*batch)``, 0 where it is not ``known`` ``(*batch)``."""
+
+
+def check_tensors(person: Any, *required: str) -> None:
+    """Raise ``TypeError`` where fields of persons that hold tensors hold something else.
+
+    Args:
+        person: a frozen dataclass.
+        required: fields that have to be there; others of type ``Tensor | None`` may be ``None``.
+    """
+    for each in fields(person):
+        value = getattr(person, each.name)
+        optional = each.type == "Tensor | None" and value is None
+        if (each.name in required or each.type == "Tensor | None") and not optional:
+            way_out = "Write torch.tensor(..)."
+            instance(each.name, value, Tensor, "a tensor over persons (*batch)", way_out)
+
+
+def check_actions(actions: int, least: int = 2) -> None:
+    """Raise ``ValueError`` unless there are so many actions."""
+    if isinstance(actions, bool) or not isinstance(actions, int) or actions < least:
+        raise ValueError(complain("actions", f"an integer of at least {least}", repr(actions)))
 
 
 def together(*fields: Tensor | None) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from ..._checks import complain
-from .base import RewardFollower, together
+from .base import RewardFollower, check_tensors, together
 
 
 class Levels(NamedTuple):
@@ -54,6 +54,7 @@ class HierarchicalGaussianFilter(RewardFollower):
         actions, reward, utilities: see :class:`~.RewardFollower`.
 
     Raises:
+        TypeError: for parameters that are no tensors.
         ValueError: for another number of actions than two.
 
     Reference: C. Mathys, J. Daunizeau, K. Friston and K. Stephan (2011), "A Bayesian
@@ -79,7 +80,8 @@ class HierarchicalGaussianFilter(RewardFollower):
     volatility_variance: float = 1.0
 
     def __post_init__(self) -> None:
-        """See that there are two actions."""
+        """See that these are tensors, and that there are two actions."""
+        check_tensors(self, "tonic_volatility", "inverse_temperature")
         if self.actions != 2:
             raise ValueError(complain("actions", "2, of which one is rewarded", self.actions))
 

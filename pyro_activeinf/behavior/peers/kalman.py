@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.special import log_ndtr
 
-from .base import RewardFollower, marked, together
+from .base import RewardFollower, check_actions, check_tensors, marked, together
 
 NODES = 64  # of the quadrature over the value of an action, where there are three or more
 
@@ -46,6 +46,10 @@ class KalmanLearner(RewardFollower):
         mean, variance: the beliefs before anything was seen, of every action.
         actions, reward, utilities: see :class:`~.RewardFollower`.
 
+    Raises:
+        TypeError: for parameters that are no tensors.
+        ValueError: for fewer than two actions, or an outcome without the site of the reward.
+
     Reference: N. Daw, J. O'Doherty, P. Dayan, B. Seymour and R. Dolan (2006), Nature 441;
     S. Gershman (2018), "Deconstructing the human algorithms for exploration", Cognition 173.
 
@@ -65,6 +69,11 @@ class KalmanLearner(RewardFollower):
     bonus: Tensor | None = None  # (*batch), b
     mean: float = 0.0
     variance: float = 1.0
+
+    def __post_init__(self) -> None:
+        """See that these are tensors, and that there is something to choose."""
+        check_tensors(self, "noise", "drift")
+        check_actions(self.actions)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

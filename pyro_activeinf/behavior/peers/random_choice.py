@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from ..._checks import complain, instance
 from ..chooser import Chooser, State
 
 
@@ -20,6 +21,13 @@ class RandomChoice(Chooser):
         bias: b, ``(*batch, actions)``, in nats. One of them may be fixed at 0, for only their
             differences matter.
 
+    Raises:
+        TypeError: for biases that are no tensor.
+        ValueError: for a single number.
+
+    Reference: R. Wilson and A. Collins (2019), "Ten simple rules for the computational modeling of
+    behavioral data", eLife 8, model 1.
+
     Example:
         >>> import math
         >>> import torch
@@ -30,6 +38,12 @@ class RandomChoice(Chooser):
     """
 
     bias: Tensor  # (*batch, actions)
+
+    def __post_init__(self) -> None:
+        """See that there are persons with something to choose."""
+        instance("bias", self.bias, Tensor, "a tensor (*batch, actions)")
+        if not self.bias.dim():
+            raise ValueError(complain("bias", "a tensor (*batch, actions)", "a single number"))
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

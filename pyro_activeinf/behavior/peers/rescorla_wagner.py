@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..choices import Choices
 from ..chooser import Tracing, walk
-from .base import RewardFollower, by_trial, marked, together
+from .base import RewardFollower, by_trial, check_actions, check_tensors, marked, together
 from .linear import recursion
 
 
@@ -42,6 +42,10 @@ class RescorlaWagner(RewardFollower, Tracing):
         stickiness: kappa, for the last action again, ``(*batch)``; 0 without it.
         actions, reward, utilities: see :class:`~.RewardFollower`.
 
+    Raises:
+        TypeError: for parameters that are no tensors.
+        ValueError: for fewer than two actions, or an outcome without the site of the reward.
+
     Reference: R. Rescorla and A. Wagner (1972), "A theory of Pavlovian conditioning"; for two
     rates, M. Frank et al. (2007), PNAS 104; for forgetting, M. Ito and K. Doya (2009), J. Neurosci.
     29; for stickiness, B. Lau and P. Glimcher (2005), J. Exp. Anal. Behav. 84.
@@ -59,6 +63,11 @@ class RescorlaWagner(RewardFollower, Tracing):
     loss_learning_rate: Tensor | None = None  # (*batch)
     forgetting: Tensor | None = None  # (*batch), phi
     stickiness: Tensor | None = None  # (*batch), kappa
+
+    def __post_init__(self) -> None:
+        """See that these are tensors, and that there is something to choose."""
+        check_tensors(self, "learning_rate", "inverse_temperature")
+        check_actions(self.actions)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

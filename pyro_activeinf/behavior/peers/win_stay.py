@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .base import RewardFollower, marked, together
+from .base import RewardFollower, check_actions, check_tensors, marked, together
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,10 @@ class WinStayLoseShift(RewardFollower):
         threshold: :math:`r_0`.
         actions, reward, utilities: see :class:`~.RewardFollower`.
 
+    Raises:
+        TypeError: for probabilities that are no tensors.
+        ValueError: for fewer than two actions, or an outcome without the site of the reward.
+
     Reference: H. Robbins (1952), Bull. Am. Math. Soc. 58; M. Nowak and K. Sigmund (1993),
     Nature 364.
 
@@ -40,6 +44,11 @@ class WinStayLoseShift(RewardFollower):
     win_stay: Tensor  # (*batch)
     lose_shift: Tensor  # (*batch)
     threshold: float = 0.0
+
+    def __post_init__(self) -> None:
+        """See that these are tensors, and that there is something to choose."""
+        check_tensors(self, "win_stay", "lose_shift")
+        check_actions(self.actions)
 
     @property
     def batch_shape(self) -> tuple[int, ...]:

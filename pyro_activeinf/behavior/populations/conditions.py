@@ -11,13 +11,13 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ..._checks import complain, known_names
+from ..._checks import complain, instance, known_names, strings
 from ..choices import Choices
 from .base import Population, Program, without_trials
 from .design import Design
 from .deviations import Expected, NonCentered, standard
 from .hierarchical import check_sites, persons_of
-from .typical import Priors, Typical, chosen, over, spread_of, typical_values
+from .typical import Priors, Typical, check_priors, chosen, over, spread_of, typical_values
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,11 @@ class Conditions(Population):
     the last, which has minus their sum; ``x_within`` :math:`\omega`; and ``x_z`` :math:`e`.
 
     Raises:
+        TypeError: for names and priors that are none.
         ValueError: for choices that were not split by this condition.
+
+    Reference: Gelman and Hill (2007), "Data analysis using regression and multilevel models",
+    section 13.5 (levels that are not nested).
 
     Example:
         >>> from pyro_activeinf.behavior import Choices, split
@@ -56,6 +60,14 @@ class Conditions(Population):
     effects: Priors | None = None  # of each number of beta; Normal(0, 1) by default
     spread: Priors | None = None  # of sigma; HalfNormal(1) by default
     within: Priors | None = None  # of omega; HalfNormal(0.5) by default
+
+    def __post_init__(self) -> None:
+        """Check names and priors."""
+        instance("condition", self.condition, str, "the name of a condition")
+        if self.parameters is not None:
+            strings("parameters", self.parameters)
+        for argument in ("effects", "spread", "within"):
+            check_priors(argument, getattr(self, argument))
 
     def __call__(self, parameters: Program, choices: Choices, subjects: Any) -> dict[str, Tensor]:
         """Sample the parameters of every row, site to ``(*outer, rows, *event)``."""

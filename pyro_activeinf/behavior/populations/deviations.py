@@ -12,7 +12,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance, positive
 from .typical import Typical
 
 
@@ -28,6 +28,12 @@ class Expected:
         """Record persons ``(*outer, subjects, 1, *inner)``, constrained, as a deterministic."""
         value = self.typical.transform(unconstrained)
         return pyro.deterministic(name, value, event_dim=self.typical.event_dim)
+
+
+def check_deviations(deviations: object) -> None:
+    """Raise ``TypeError`` unless this says how persons differ."""
+    expected = "how persons differ: NonCentered(), Centered() or Correlated()"
+    instance("deviations", deviations, Deviations, expected)
 
 
 class Deviations(ABC):
@@ -82,6 +88,10 @@ class Correlated(Deviations):
     """
 
     concentration: float = 2.0  # eta: 1 is uniform, more draws to no correlation
+
+    def __post_init__(self) -> None:
+        """Check the concentration."""
+        positive("concentration", self.concentration)
 
     def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
         """Sample persons in the plate of subjects, site to ``(*outer, subjects, 1, *event)``."""

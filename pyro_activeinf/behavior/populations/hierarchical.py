@@ -8,11 +8,11 @@ from typing import Any
 
 from torch import Tensor
 
-from ..._checks import by_site, instance
+from ..._checks import by_site
 from ..choices import Choices
 from .base import Population, Program, without_trials
-from .deviations import Deviations, Expected, NonCentered
-from .typical import Priors, Typical, spread_of, typical_values
+from .deviations import Deviations, Expected, NonCentered, check_deviations
+from .typical import Priors, Typical, check_priors, spread_of, typical_values
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Hierarchical(Population):
     # prior of how much persons differ, unconstrained; or by site; HalfNormal(1) by default
     deviations: Deviations = field(default_factory=NonCentered)  # how they differ
 
+    def __post_init__(self) -> None:
+        """Check the prior of spread, and how persons differ."""
+        check_priors("spread", self.spread)
+        check_deviations(self.deviations)
+
     def __call__(self, parameters: Program, choices: Choices, subjects: Any) -> dict[str, Tensor]:
         """Sample the parameters of every subject, site to ``(*outer, subjects, *event)``."""
         typical = typical_values(parameters)
@@ -53,8 +58,6 @@ def persons_of(
     deviations: Deviations, expected: Mapping[str, Expected], subjects: Any
 ) -> dict[str, Tensor]:
     """Draw persons around what is expected, site to ``(*outer, subjects, *event)``."""
-    expecting = "how persons differ: NonCentered(), Centered() or Correlated()"
-    instance("deviations", deviations, Deviations, expecting)
     drawn = deviations.draw(expected, subjects)
     return {
         name: without_trials(value, expected[name].typical.event_dim, subjects.size)

@@ -15,10 +15,10 @@ from ..._checks import positive
 from ..choices import Choices
 from .base import Population, Program
 from .design import Design
-from .deviations import Deviations, NonCentered, standard
+from .deviations import Deviations, NonCentered, check_deviations, standard
 from .hierarchical import persons_of
-from .regression import Formulas, regressed
-from .typical import Priors, Typical, typical_values
+from .regression import Formulas, check_formulas, regressed
+from .typical import Priors, Typical, check_priors, typical_values
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,10 @@ class Horseshoe(Population):
     deviations: Deviations = field(default_factory=NonCentered)
 
     def __post_init__(self) -> None:
-        """Check numbers."""
+        """Check numbers, formulas, the prior of spread, and how persons differ."""
+        check_formulas(self.formula)
+        check_priors("spread", self.spread)
+        check_deviations(self.deviations)
         for name in ("relevant", "slab_scale", "slab_freedom"):
             positive(name, getattr(self, name))
 

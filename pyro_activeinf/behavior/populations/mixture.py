@@ -9,6 +9,7 @@ from typing import Any
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from pyro.poutine.messenger import Messenger
 from pyro.poutine.util import site_is_subsample
 from torch import Tensor
@@ -52,6 +53,17 @@ class Mixture(Population):
         if isinstance(self.of, Mixture):
             raise TypeError(complain("of", "a population without types", repr(self.of)))
         positive_int("types", self.num_types)
+        self._check_weights()
+
+    def _check_weights(self) -> None:
+        if self.weights is None:
+            return
+        expected = f"a distribution over {self.num_types} weights"
+        way_out = "Write dist.Dirichlet(torch.ones(K)), say, from pyro.distributions."
+        instance("weights", self.weights, TorchDistributionMixin, expected, way_out)
+        if self.weights.event_shape != (self.num_types,):
+            got = f"one over {tuple(self.weights.event_shape)}"
+            raise ValueError(complain("weights", expected, got, way_out))
 
     @property
     def num_types(self) -> int:

@@ -11,12 +11,13 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
+from ..._checks import instance
 from ..choices import Choices
 from .base import Population, Program
 from .design import Design, design
-from .deviations import Deviations, Expected, NonCentered
+from .deviations import Deviations, Expected, NonCentered, check_deviations
 from .hierarchical import check_sites, persons_of
-from .typical import Priors, Typical, chosen, over, spread_of, typical_values
+from .typical import Priors, Typical, check_priors, chosen, over, spread_of, typical_values
 
 Formulas = str | Mapping[str, str]
 Coefficients = Callable[[str, Typical, Design, Tensor], Tensor]
@@ -49,6 +50,13 @@ class Regression(Population):
     spread: Priors | None = None  # of what is left unexplained, as of `Hierarchical`
     deviations: Deviations = field(default_factory=NonCentered)
 
+    def __post_init__(self) -> None:
+        """Check formulas, priors, and how persons differ."""
+        check_formulas(self.formula)
+        check_priors("coefficients", self.coefficients)
+        check_priors("spread", self.spread)
+        check_deviations(self.deviations)
+
     def __call__(self, parameters: Program, choices: Choices, subjects: Any) -> dict[str, Tensor]:
         """Sample the parameters of every subject, site to ``(*outer, subjects, *event)``."""
         typical = typical_values(parameters)
@@ -64,6 +72,13 @@ class Regression(Population):
             f"{name}_coefficients", over(f"coefficients of {name}", prior, shape)
         )
         return found
+
+
+def check_formulas(formula: object) -> None:
+    """Raise ``TypeError`` unless this is a formula, or a dict of them by site."""
+    each = formula.values() if isinstance(formula, Mapping) else [formula]
+    for one in each:
+        instance("formula", one, str, "a formula of the covariates, such as 'age + group'")
 
 
 def regressed(

@@ -10,6 +10,7 @@ from typing import Any
 import pyro
 import pyro.distributions as dist
 import torch
+from pyro.distributions.torch_distribution import TorchDistributionMixin
 from torch import Tensor
 from torch.distributions import Transform, biject_to
 
@@ -18,6 +19,16 @@ from .base import Program, Watched
 from .onto import Onto
 
 Priors = Mapping[str, dist.TorchDistribution] | dist.TorchDistribution
+
+
+def check_priors(argument: str, given: object) -> None:
+    """Raise ``TypeError`` unless this is a prior, a dict of them by site, or ``None``."""
+    named = isinstance(given, Mapping)
+    for prior in given.values() if isinstance(given, Mapping) else [given]:
+        if not isinstance(prior, TorchDistributionMixin) and (named or prior is not None):
+            expected = "a distribution of Pyro, or a dict from site to distribution"
+            way_out = "Write dist.HalfNormal(1.0), say, from pyro.distributions."
+            raise TypeError(complain(argument, expected, repr(given), way_out))
 
 
 @dataclass(frozen=True)

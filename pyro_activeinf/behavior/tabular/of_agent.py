@@ -7,6 +7,7 @@ from typing import Any
 
 from torch.fx.experimental.proxy_tensor import disable_proxy_modes_tracing
 
+from ..._checks import instance
 from ...agents import Agent
 from ...compile import Counted, Table
 from ...compile.program import habit_tables
@@ -64,8 +65,10 @@ def tabular(agent: Agent) -> Chooser:
     """The chooser of an agent with joint tables.
 
     Raises:
+        TypeError: for what is no agent.
         NoCommonForm: for another one.
     """
+    instance("agent", agent, Agent, "an Agent")
     why, plan, filter = lonely(agent), plan_of(agent), agent.filter
     if why is not None or plan is None or not isinstance(filter, ExactFilter):
         raise NoCommonForm(why)

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ..._checks import complain, instance
-from .base import Task, Trial
+from ..._checks import complain, finite, instance, positive_int
+from .base import Task, Trial, check_probability
 
 
 @dataclass(frozen=True)
@@ -87,6 +87,7 @@ class GaussianBandit(Task):
     def __post_init__(self) -> None:
         """See that there are trials and actions."""
         require_schedule("means", self.means)
+        finite("noise", self.noise)
 
     @property
     def num_actions(self) -> int:
@@ -138,6 +139,9 @@ def random_walks(
 
     thrown back at the walls.
 
+    Raises:
+        ValueError: for walls that are no probabilities in their order, or no trials.
+
     Reference: N. Daw, S. Gershman, B. Seymour, P. Dayan and R. Dolan (2011), Neuron 69.
 
     Example:
@@ -147,6 +151,13 @@ def random_walks(
         >>> walks.shape, bool((walks >= 0.25).all()), bool((walks <= 0.75).all())
         (torch.Size([200, 4]), True, True)
     """
+    for name, value in (("trials", trials), ("actions", actions)):
+        positive_int(name, value)
+    finite("step", step)
+    check_probability("low", low)
+    check_probability("high", high)
+    if not low < high:
+        raise ValueError(complain("high", f"a probability above `low` = {low}", high))
     start = low + (high - low) * torch.rand(1, actions)
     free = torch.cat([start, step * torch.randn(trials - 1, actions)]).cumsum(0)
     width = high - low

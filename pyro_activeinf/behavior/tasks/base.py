@@ -9,7 +9,15 @@ from typing import Any
 
 from torch import Tensor
 
+from ..._checks import complain
+
 State = Any  # any structure of tensors (subjects, *event)
+
+
+def check_probability(name: str, value: object) -> None:
+    """Raise ``ValueError`` unless this is a probability."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(complain(name, "a probability", repr(value)))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..._checks import complain, instance, positive_int
-from .base import Task, Trial
+from .base import Task, Trial, check_probability
 
 
 class Block(NamedTuple):
@@ -44,7 +44,7 @@ class Every(Reversals):
     def __post_init__(self) -> None:
         """See that the numbers are in order."""
         positive_int("least", self.least)
-        if self.most is not None and self.most < self.least:
+        if self.most is not None and positive_int("most", self.most) < self.least:
             raise ValueError(complain("most", f"at least {self.least}", self.most))
 
     def lengths(self, subjects: int) -> Tensor:
@@ -113,10 +113,9 @@ class ReversalLearning(Task):
     def __post_init__(self) -> None:
         """See that the numbers are what they are taken for."""
         for name in ("good", "bad"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(complain(name, "a probability", getattr(self, name)))
+            check_probability(name, getattr(self, name))
         instance("reversals", self.reversals, Reversals, "when it reverses, such as Every(20)")
-        if self.actions < 2:
+        if positive_int("actions", self.actions) < 2:
             raise ValueError(complain("actions", "two or more", self.actions))
 
     @property

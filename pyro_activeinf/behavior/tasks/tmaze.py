@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..._checks import complain, positive_int
-from .base import Task, Trial
+from ..._checks import positive_int
+from .base import Task, Trial, check_probability
 
 CENTER, LEFT, RIGHT, CUE = range(4)
 NOTHING, REWARD, LOSS = range(3)
@@ -61,8 +61,7 @@ class TMaze(Task):
     def __post_init__(self) -> None:
         """See that the numbers are what they are taken for."""
         for name in ("validity", "left"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(complain(name, "a probability", getattr(self, name)))
+            check_probability(name, getattr(self, name))
         positive_int("moves", self.moves)
 
     @property

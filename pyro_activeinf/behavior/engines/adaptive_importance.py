@@ -65,6 +65,9 @@ class AdaptiveImportance(Engine):
         rounds: their number, the first one included.
         degrees: of freedom of the t.
 
+    Raises:
+        ValueError: for settings that are no numbers above 0.
+
     Reference: J.-M. Cornuet, J.-M. Marin, A. Mira and C. Robert (2012), "Adaptive multiple
     importance sampling", Scandinavian Journal of Statistics 39.
 

@@ -43,7 +43,17 @@ class Located(PyroModule):
 
 @dataclass(frozen=True)
 class MeanField(Family):
-    r"""Normal distributions side by side: :math:`q(z) = \prod_d N(z_d; \mu_d, \sigma_d^2)`."""
+    r"""Normal distributions side by side, in the coordinates without bounds.
+
+    .. math:: q(z) = \prod_d N(z_d; \mu_d, \sigma_d^2)
+
+    Reference: Kucukelbir et al. (2017), "Automatic differentiation variational inference", JMLR 18.
+
+    Example:
+        >>> found = MeanField().module(torch.zeros(2), torch.tensor([1.0, 2.0])).distribution()
+        >>> found.variance.tolist()
+        [1.0, 4.0]
+    """
 
     def module(self, loc: Tensor, scale: Tensor) -> PyroModule:
         """A member with this mean and these standard deviations ``(dim,)``."""
@@ -63,6 +73,17 @@ class LowRank(Family):
 
     Args:
         rank: number of columns; about the root of the number of coordinates by default.
+
+    Raises:
+        ValueError: for a rank that is no integer above 0.
+
+    Reference: Ong, Nott and Smith (2018), "Gaussian variational approximation with a factor
+    covariance structure", J. Comput. Graph. Stat. 27.
+
+    Example:
+        >>> found = LowRank(1).module(torch.zeros(3), torch.ones(3)).distribution()
+        >>> found.event_shape, found.cov_factor.shape
+        (torch.Size([3]), torch.Size([3, 1]))
     """
 
     rank: int | None = None
@@ -99,6 +120,18 @@ class Flow(Family):
     Args:
         length: number of steps of f.
         kind: what a step does; of a single coordinate always a spline.
+
+    Raises:
+        ValueError: for a length that is no integer above 0.
+        TypeError: for a kind that is none.
+
+    Reference: Rezende and Mohamed (2015), "Variational inference with normalizing flows", ICML;
+    Dinh, Sohl-Dickstein and Bengio (2017), "Density estimation using Real NVP", ICLR.
+
+    Example:
+        >>> found = Flow(length=2).module(torch.zeros(3), torch.ones(3)).distribution()
+        >>> found.event_shape, found.log_prob(torch.zeros(5, 3)).shape
+        (torch.Size([3]), torch.Size([5]))
     """
 
     length: int = 4

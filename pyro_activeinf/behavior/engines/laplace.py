@@ -33,8 +33,30 @@ class Laplace(Engine):
         draws: from the approximation.
         mode: how to find the mode.
 
+    Raises:
+        ValueError: for a number of draws below 1.
+        TypeError: for a mode that is no :class:`MAP`.
+
+    Warns:
+        CurvatureWarning: the posterior is flat or curved upward at its mode.
+
     Reference: Tierney and Kadane (1986), "Accurate approximations for posterior moments and
-    marginal densities", JASA.
+    marginal densities", JASA 81.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import ChoiceModel, Choices, fit
+        >>> from pyro_activeinf.behavior.peers import RandomChoice
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("side", dist.Normal(0.0, 1.0))
+        >>> model = ChoiceModel(
+        ...     program, lambda p: RandomChoice(torch.stack([0 * p["side"], p["side"]]))
+        ... )
+        >>> choices = Choices(torch.tensor([[1, 1, 1, 0]]))
+        >>> found = fit(model, choices, Laplace(draws=2000), progress=False)
+        >>> bool(abs(found.spreads["side"] - 0.718).item() < 0.03)  # (1 + 4 p (1 - p)) ** -0.5
+        True
     """
 
     draws: int = 1000

@@ -32,6 +32,26 @@ class MAP(Engine):
         starts: number of points to start from; the highest end is taken.
         steps: of each way up, at most.
         tolerance: the largest coordinate of the gradient at the end, in nats.
+
+    Raises:
+        ValueError: for settings that are no numbers above 0.
+
+    Reference: J. Nocedal and S. Wright (2006), "Numerical Optimization", algorithm 6.1 (BFGS).
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import ChoiceModel, Choices, fit
+        >>> from pyro_activeinf.behavior.peers import RandomChoice
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("side", dist.Normal(0.0, 1.0))
+        >>> model = ChoiceModel(
+        ...     program, lambda p: RandomChoice(torch.stack([0 * p["side"], p["side"]]))
+        ... )
+        >>> choices = Choices(torch.tensor([[1, 1, 1, 0]]))
+        >>> found = fit(model, choices, MAP(), progress=False)
+        >>> f"{found.parameters['side'].item():.3f}"  # z = 3 - 4 / (1 + exp(-z))
+        '0.505'
     """
 
     starts: int = 4

@@ -48,7 +48,23 @@ class Deviations(ABC):
 class NonCentered(Deviations):
     r""":math:`\theta_i = T(\mu_i + \sigma z_i)`, :math:`z_i \sim N(0, 1)` at site ``x_z``.
 
-    It suits samplers where persons have few trials (Papaspiliopoulos, Roberts and Skold 2007).
+    It suits samplers where persons have few trials.
+
+    Reference: Papaspiliopoulos, Roberts and Skold (2007), "A general framework for the
+    parametrization of hierarchical models", Stat. Sci. 22.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices, Hierarchical
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long))
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> people = Hierarchical(deviations=NonCentered())
+        >>> trace = pyro.poutine.trace(people).get_trace(program, choices, plate)
+        >>> trace.nodes["rate_z"]["value"].shape
+        torch.Size([3, 1])
     """
 
     def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
@@ -66,6 +82,22 @@ class Centered(Deviations):
     r""":math:`T^{-1}(\theta_i) \sim N(\mu_i, \sigma)` at the parameter's own site ``x``.
 
     It suits samplers where persons have many trials.
+
+    Reference: Papaspiliopoulos, Roberts and Skold (2007), "A general framework for the
+    parametrization of hierarchical models", Stat. Sci. 22.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices, Hierarchical
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long))
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> people = Hierarchical(deviations=Centered())
+        >>> trace = pyro.poutine.trace(people).get_trace(program, choices, plate)
+        >>> trace.nodes["rate"]["value"].shape, "rate_z" in trace.nodes
+        (torch.Size([3, 1]), False)
     """
 
     def draw(self, expected: Mapping[str, Expected], subjects: Any) -> dict[str, Tensor]:
@@ -84,7 +116,25 @@ class Correlated(Deviations):
     order of the program; ``deviations_z`` ``(subjects, 1, D)``; and ``correlation`` is
     :math:`L L^\top`.
 
-    Reference: Lewandowski, Kurowicka and Joe (2009).
+    Raises:
+        ValueError: for a concentration that is not above 0, or persons of a single number.
+
+    Reference: Lewandowski, Kurowicka and Joe (2009), "Generating random correlation matrices based
+    on vines and extended onion method", J. Multivariate Anal. 100.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices, Hierarchical
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        ...     pyro.sample("precision", dist.LogNormal(0.0, 1.0))
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long))
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> people = Hierarchical(deviations=Correlated())
+        >>> trace = pyro.poutine.trace(people).get_trace(program, choices, plate)
+        >>> trace.nodes["correlation"]["value"].diagonal().allclose(torch.ones(2))
+        True
     """
 
     concentration: float = 2.0  # eta: 1 is uniform, more draws to no correlation

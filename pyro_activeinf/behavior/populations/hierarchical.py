@@ -29,9 +29,24 @@ class Hierarchical(Population):
     depends on another parameter, it does so for the typical person.
 
     Raises:
+        TypeError: for a prior of spread, or deviations, that are none.
         ValueError: for a discrete parameter, or a prior of spread whose shape does not fit.
 
-    Reference: Gelman and Hill (2007), "Data analysis using regression and multilevel models".
+    Reference: Gelman and Hill (2007), "Data analysis using regression and multilevel models",
+    chapter 12.
+
+    Example:
+        >>> import torch
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long))
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> trace = pyro.poutine.trace(Hierarchical()).get_trace(program, choices, plate)
+        >>> [name for name in trace.nodes if name.startswith("rate")]
+        ['rate_typical', 'rate_spread', 'rate_z', 'rate']
     """
 
     spread: Priors | None = None

@@ -41,8 +41,24 @@ class Horseshoe(Population):
     its prior; ``x_slab`` :math:`c^2`; ``x_coefficients`` :math:`\beta` (deterministic); and those
     of :class:`Hierarchical`.
 
+    Raises:
+        TypeError: for formulas, a prior or deviations that are none.
+        ValueError: for numbers that are not above 0, or a formula that cannot be read.
+
     Reference: Piironen and Vehtari (2017), "Sparsity information and regularization in the
     horseshoe and other shrinkage priors", eqs. 2.8 and 3.12.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> age = {"age": torch.tensor([-1.0, 0.0, 1.0])}
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long), covariates=age)
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> Horseshoe("age")(program, choices, plate)["rate"].shape
+        torch.Size([3])
     """
 
     formula: Formulas

@@ -38,6 +38,24 @@ class Mixture(Population):
     event dim, ``(*outer, subjects, K, *event)``: who a person would be as one of each type.
     Types that have the same prior can change their places; give each a program of its own to
     tell them apart.
+
+    Raises:
+        TypeError: for a population or weights that are none.
+        ValueError: for no types, weights of another number of types, or programs with other sites.
+
+    Reference: Bishop (2006), "Pattern Recognition and Machine Learning", eq. 9.7.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long))
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> found = Mixture(2)(program, choices, plate)
+        >>> found["rate"].shape, found["type_weights"].shape
+        (torch.Size([3, 2]), torch.Size([3, 2]))
     """
 
     types: int | Sequence[Program]

@@ -40,9 +40,24 @@ class Regression(Population):
     so that those of strangers are not to be trusted.
 
     Raises:
+        TypeError: for formulas, priors or deviations that are none.
         ValueError: for a formula that cannot be read, or a subject without the covariate.
 
-    Reference: Gelman and Hill (2007), "Data analysis using regression and multilevel models".
+    Reference: Gelman and Hill (2007), "Data analysis using regression and multilevel models",
+    chapter 12.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> age = {"age": torch.tensor([-1.0, 0.0, 1.0])}
+        >>> choices = Choices(torch.zeros(3, 1, dtype=torch.long), covariates=age)
+        >>> plate = pyro.plate("subject", 3, dim=-2)
+        >>> trace = pyro.poutine.trace(Regression("age")).get_trace(program, choices, plate)
+        >>> trace.nodes["rate_coefficients"]["value"].shape, trace.nodes["_RETURN"]["value"].keys()
+        (torch.Size([1]), dict_keys(['rate']))
     """
 
     formula: Formulas  # of the covariates; for some parameters only by site

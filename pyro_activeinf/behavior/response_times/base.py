@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import fields
 from typing import Any
 
 from torch import Tensor
 
-from ..._checks import complain
+from ..._checks import complain, instance
 
 
 class ResponseTimes(ABC):
@@ -26,8 +27,20 @@ class ResponseTimes(ABC):
         """
 
 
+def check_numbers(times: Any) -> None:
+    """Raise ``TypeError`` where a field that holds numbers of persons holds something else."""
+    for each in fields(times):
+        if each.type == "Tensor":
+            expected = "a tensor over persons (*batch), or a number"
+            instance(each.name, getattr(times, each.name), (Tensor, int, float), expected)
+
+
 def times_of(made: Any) -> ResponseTimes:
-    """See that something is a model of response times."""
+    """See that something is a model of response times.
+
+    Raises:
+        TypeError: it is none.
+    """
     if not isinstance(made, ResponseTimes):
         expected = "a function that returns ResponseTimes"
         raise TypeError(complain("response_times", expected, repr(made)))

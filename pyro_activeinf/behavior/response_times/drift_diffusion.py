@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..._checks import complain
-from .base import ResponseTimes, wide
+from .base import ResponseTimes, check_numbers, wide
 from .difficulty import log_odds
 from .shifted_wald import Wald
 
@@ -34,14 +34,25 @@ class DriftDiffusion(ResponseTimes):
     two series: one for small and one for large times.
 
     Raises:
+        TypeError: for fields that are no numbers.
         ValueError: for another number of actions than two.
 
     Reference: Navarro and Fuss (2009), "Fast and accurate calculations for first-passage times
     in Wiener diffusion models", eqs. 5-6; Ratcliff (1978).
+
+    Example:
+        >>> times = DriftDiffusion(torch.tensor([2.0]), torch.tensor([0.3]))
+        >>> even = torch.full((1, 1, 2), 0.5).log()
+        >>> times.distribution(even, torch.zeros(1, 1, dtype=torch.long)).mean  # 0.3 + a^2 / 4
+        tensor([[1.3000]])
     """
 
     boundary: Tensor  # (*batch), a > 0
     shift: Tensor  # (*batch), tau: seconds that are no deciding
+
+    def __post_init__(self) -> None:
+        """See that these are numbers."""
+        check_numbers(self)
 
     def distribution(self, log_probs: Tensor, action: Tensor) -> Any:
         """Distribution of seconds, batch ``(*batch, trials)``."""

@@ -10,7 +10,8 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .base import ResponseTimes, wide
+from ..._checks import complain
+from .base import ResponseTimes, check_numbers, wide
 from .difficulty import entropy
 
 
@@ -22,6 +23,12 @@ class LogNormalTimes(ResponseTimes):
 
     where the difficulty :math:`d_t` is the entropy of the agent's action probabilities, or
     the surprise of what was chosen: ``difficulty=surprise``.
+
+    Raises:
+        TypeError: for fields that are no numbers, or a difficulty that is no function.
+
+    Reference: van der Linden (2006), "A lognormal model for response times on test items", J. Educ.
+    Behav. Stat. 31.
 
     Example:
         >>> times = LogNormalTimes(torch.tensor([-0.5]), torch.tensor([0.4]), torch.tensor([0.2]))
@@ -35,6 +42,13 @@ class LogNormalTimes(ResponseTimes):
     scale: Tensor  # (*batch), sigma
     difficulty: Callable[[Tensor, Tensor], Tensor] = entropy
     # of log_probs (*batch, trials, actions) and actions (*batch, trials)
+
+    def __post_init__(self) -> None:
+        """See that these are numbers, and a function."""
+        check_numbers(self)
+        if not callable(self.difficulty):
+            expected = "a function of log-probabilities and actions, such as entropy"
+            raise TypeError(complain("difficulty", expected, repr(self.difficulty)))
 
     def distribution(self, log_probs: Tensor, action: Tensor) -> Any:
         """Distribution of seconds, batch ``(*batch, trials)``."""

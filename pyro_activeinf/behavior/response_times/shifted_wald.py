@@ -10,7 +10,7 @@ import pyro.distributions as dist
 import torch
 from torch import Tensor
 
-from .base import ResponseTimes, wide
+from .base import ResponseTimes, check_numbers, wide
 from .difficulty import log_odds
 
 
@@ -25,14 +25,29 @@ class ShiftedWald(ResponseTimes):
 
     For two actions the log-odds are the difference of their log-probabilities.
 
+    Raises:
+        TypeError: for fields that are no numbers.
+
     Reference: Anders, Alario and Van Maanen (2016), "The shifted Wald distribution for response
     time data analysis", eq. 1.
+
+    Example:
+        >>> one = torch.ones(1)
+        >>> times = ShiftedWald(boundary=one, drift=0 * one, slope=0 * one, shift=0.3 * one)
+        >>> even = torch.full((1, 1, 2), 0.5).log()
+        >>> found = times.distribution(even, torch.zeros(1, 1, dtype=torch.long))
+        >>> f"{found.mean.item():.3f} s"  # 0.3 + 1 / log 2
+        '1.743 s'
     """
 
     boundary: Tensor  # (*batch), a > 0
     drift: Tensor  # (*batch), v_0: softplus(v_0) is the drift where odds are even
     slope: Tensor  # (*batch), beta: drift per nat
     shift: Tensor  # (*batch), tau: seconds that are no deciding
+
+    def __post_init__(self) -> None:
+        """See that these are numbers."""
+        check_numbers(self)
 
     def distribution(self, log_probs: Tensor, action: Tensor) -> Any:
         """Distribution of seconds, batch ``(*batch, trials)``."""

@@ -53,6 +53,21 @@ class ChoiceModel:
     Raises:
         TypeError: for an argument that is none of these.
         ValueError: for a program without sites, or with sites that have batch dims.
+
+    Reference: Daw (2011), "Trial-by-trial data analysis using computational models"; Schwartenbeck
+    and Friston (2016), "Computational phenotyping in psychiatry: a worked example", eNeuro 3.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior import Choices
+        >>> from pyro_activeinf.behavior.peers import RescorlaWagner
+        >>> def parameters():
+        ...     pyro.sample("rate", dist.Beta(2.0, 2.0))
+        >>> model = ChoiceModel(parameters, lambda p: RescorlaWagner(p["rate"], 2 + 0 * p["rate"]))
+        >>> choices = Choices(torch.tensor([[0, 0], [0, 1]]), {"outcome": torch.ones(2, 2)})
+        >>> model.log_likelihood({"rate": torch.tensor([0.5, 0.5])}, choices).exp()
+        tensor([[0.5000, 0.7311],
+                [0.5000, 0.2689]])
     """
 
     def __init__(

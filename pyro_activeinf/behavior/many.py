@@ -53,7 +53,22 @@ def fit_many(
         Where the fits are, which were there before, and which failed.
 
     Raises:
-        TypeError, ValueError, InterruptedStudyError: as ``run_many``.
+        TypeError: for jobs or an engine that are none, and as ``run_many``.
+        ValueError: for options that :func:`~.fit` does not have, and as ``run_many``.
+        InterruptedStudyError: as ``run_many``.
+
+    Example:
+        >>> import tempfile
+        >>> from pyro_activeinf.behavior import MAP
+        >>> from pyro_activeinf.bench.scale import simulated
+        >>> from pyro_activeinf.jobs import grid
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     jobs, path = grid(simulated, subjects=[2], trials=[5, 10]), f"{folder}/study.zarr"
+        ...     report = fit_many(jobs, MAP(), store=path, draws=5, progress=False)
+        ...     print(report)
+        ...     report.store["subjects=2,trials=10"]["observed_data"]["choice"].shape
+        2 jobs: 0 were there, 2 done now, 0 failed
+        (2, 10)
     """
     instance("jobs", jobs, Iterable, "a list of Job")
     expected = "an engine: behavior.NUTS(), Variational(), Laplace() or MAP()"

@@ -11,14 +11,36 @@ from .choices import Choices
 
 
 def from_trajectory(trajectory: Trajectory) -> Choices:
-    """Read what a :func:`~pyro_activeinf.rollout` has recorded as behavior.
+    r"""Read what a :func:`~pyro_activeinf.rollout` has recorded as behavior.
 
     Members of a batch are subjects, episodes are sessions, and what was observed at a step is
     the cue of its action. Several controls are one action, as the planners count: the last one
-    varies fastest. The last step of an episode has a cue only.
+    varies fastest,
+
+    .. math:: u = \sum_f u_f \prod_{g > f} n_g
+
+    for controls f with :math:`n_f` values. The last step of an episode has a cue only.
+
+    Args:
+        trajectory: actions and observations ``(*batch, time, *event)``.
+
+    Returns:
+        Choices of ``prod(batch)`` subjects and ``time`` trials.
 
     Raises:
+        TypeError: for what is no trajectory.
         ValueError: for real-valued actions.
+
+    Example:
+        >>> import gymnasium as gym, pyro
+        >>> from pyro_activeinf import Agent, rollout
+        >>> from pyro_activeinf.models import TMaze
+        >>> from pyro_activeinf.planning import OpenLoop
+        >>> pyro.set_rng_seed(0)
+        >>> agent, env = Agent(TMaze(), planner=OpenLoop(2)), gym.make("pyro_activeinf/TMaze-v0")
+        >>> choices = from_trajectory(rollout(agent, env, episodes=2, progress=False))
+        >>> choices.actions.shape, choices.starts.sum().item(), sorted(choices.cues)
+        (torch.Size([1, 6]), 2, ['position', 'reward'])
     """
     instance("trajectory", trajectory, Trajectory, "what rollout returns")
     if trajectory.real_actions:

@@ -44,7 +44,10 @@ def rehearse(
     covariates: Mapping[str, Any] | None = None,
     progress: bool = True,
 ) -> Rehearsal:
-    """Simulate subjects with parameters from the population, and fit them.
+    r"""Simulate subjects with parameters from the population, and fit them.
+
+    .. math:: \theta^* \sim p(\theta), \quad u \sim p(u \mid \theta^*), \quad
+        \theta_n \sim p(\theta \mid u)
 
     Where subjects are independent (:class:`~.Flat`), those of all repeats are simulated and
     fitted at once. See :func:`~.recover` and :func:`~.calibrate`, which read it off.
@@ -59,6 +62,29 @@ def rehearse(
             :class:`~.NUTS` elsewhere by default.
         covariates: name to ``(subjects,)`` values.
         progress: show a progress bar for each fit.
+
+    Raises:
+        TypeError: for a model, task or engine that is none.
+        ValueError: for numbers that are no integers above 0.
+
+    Reference: S. Talts, M. Betancourt, D. Simpson, A. Vehtari and A. Gelman (2018), "Validating
+    Bayesian inference algorithms with simulation-based calibration", arXiv:1804.06788, algorithm 1.
+
+    Example:
+        >>> import pyro, pyro.distributions as dist
+        >>> from pyro_activeinf.behavior.peers import WinStayLoseShift
+        >>> from pyro_activeinf.behavior.tasks import ReversalLearning
+        >>> pyro.set_rng_seed(0)
+        >>> def program():
+        ...     pyro.sample("stay", dist.Beta(2.0, 2.0))
+        >>> model = ChoiceModel(program, lambda p: WinStayLoseShift(p["stay"], p["stay"]))
+        >>> engine = AdaptiveImportance(draws=100, proposals=50, rounds=2)
+        >>> found = rehearse(
+        ...     model, ReversalLearning(), subjects=3, trials=10, repeats=2, engine=engine,
+        ...     progress=False,
+        ... )
+        >>> found.true["stay"].shape, found.draws["stay"].shape
+        (torch.Size([2, 3]), torch.Size([100, 2, 3]))
     """
     instance("model", model, ChoiceModel, "a ChoiceModel")
     positive_int("subjects", subjects)

@@ -32,6 +32,7 @@ class Watch(threading.Thread):
         """Bytes more than at the start, at most."""
         self.over.set()
         self.join()
+        self.peak = max(self.peak, resident())
         return self.peak - self.start_bytes
 
 
